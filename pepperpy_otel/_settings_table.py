@@ -1,0 +1,271 @@
+"""The table of settings: one row for each.
+
+``Settings.resolve()`` reads by it, ``docs/configuration.md`` is generated from it, and error
+messages name what stands in it. ``GROUPS`` has the rows in the order of the documentation,
+``TABLE`` by name.
+"""
+
+from __future__ import annotations
+
+from pepperpy_otel._settings_row import Row, argument, variable
+from pepperpy_otel._settings_specification import (
+    BATCHES,
+    CREDENTIALS,
+    LIMITS,
+    METRICS,
+    OTLP,
+    OTLP_OF_SIGNALS,
+    PYTHON,
+)
+
+RESOURCE = (
+    argument(
+        "service_name",
+        "scalars.text",
+        None,
+        "Resource attribute `service.name`; wins over one in the resource attributes of the same"
+        " source.",
+        variable="OTEL_SERVICE_NAME",
+    ),
+    argument("service_version", "scalars.text", None, "Resource attribute `service.version`."),
+    argument(
+        "environment", "scalars.text", None, "Resource attribute `deployment.environment.name`."
+    ),
+    argument(
+        "resource_attributes",
+        "pairs.attributes",
+        None,
+        "Further resource attributes: `key=value,key=value` with URL-encoded values, or a table."
+        " Those of all sources are merged.",
+        variable="OTEL_RESOURCE_ATTRIBUTES",
+        merged=True,
+    ),
+    variable(
+        "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+        "resource_detectors",
+        "names.detectors",
+        (),
+        "Names of resource detectors to run beside the built-in ones; `*` for all installed.",
+    ),
+)
+
+EXPORTERS = (
+    *(
+        argument(
+            signal,
+            "names.exporters",
+            ("otlp",),
+            f"Exporters of {what}, comma-separated: {known}, `none`, or any installed entry point.",
+            variable=f"OTEL_{signal.upper()}_EXPORTER",
+            signal=signal,
+        )
+        for signal, what, known in (
+            ("traces", "spans", "`otlp`, `console`"),
+            ("metrics", "metrics", "`otlp`, `console`, `prometheus`"),
+            ("logs", "log records", "`otlp`, `console`"),
+        )
+    ),
+    argument(
+        "exporter",
+        "scalars.choice",
+        "pepperpy",
+        "Who encodes and sends OTLP: `pepperpy`, or `stock` for opentelemetry-exporter-otlp.",
+        what="an exporter implementation",
+        among=("pepperpy", "stock"),
+    ),
+    argument(
+        "prometheus_port",
+        "scalars.port",
+        None,
+        "Port of the Prometheus endpoint; setting it starts the endpoint, and so does `prometheus`"
+        " among the exporters of metrics (then 9464). 0 takes any free port.",
+        variable="OTEL_EXPORTER_PROMETHEUS_PORT",
+    ),
+    argument(
+        "prometheus_host",
+        "scalars.host",
+        "localhost",
+        "Host name or address that the Prometheus endpoint binds.",
+        variable="OTEL_EXPORTER_PROMETHEUS_HOST",
+    ),
+    argument(
+        "spool_directory",
+        "files.directory",
+        None,
+        "Directory in which undelivered telemetry outlives the process, in the clear; off unless"
+        " set.",
+    ),
+    variable(
+        "PEPPERPY_OTEL_FILE_DIRECTORY",
+        "file_directory",
+        "files.directory",
+        "otel-data",
+        "Directory below which the exporter `otlp-file` writes.",
+    ),
+)
+
+LOGGING = (
+    argument(
+        "log_level",
+        "scalars.level",
+        None,
+        "Level (name or number) from which log records reach the telemetry; unset leaves the"
+        " app's own levels.",
+    ),
+    argument(
+        "console_logs",
+        "scalars.choice",
+        "none",
+        "What the app's console output becomes: `json`, one line a record; `text`; `none`, as it"
+        " was.",
+        what="a console format",
+        among=("json", "text", "none"),
+    ),
+    variable(
+        "OTEL_LOG_LEVEL",
+        "otel_log_level",
+        "scalars.level",
+        None,
+        "Level (name or number) of the loggers `opentelemetry` and `pepperpy_otel`; unset leaves"
+        " them.",
+    ),
+)
+
+TRACING = (
+    argument(
+        "sampler",
+        "names.sampler",
+        None,
+        "Sampler: an object (argument only), a name (`always_on`, `always_off`, `traceidratio`,"
+        " each also with `parentbased_`, or an installed entry point), or a ratio from 0 to 1."
+        " Unset is `parentbased_always_on`.",
+        variable="OTEL_TRACES_SAMPLER",
+    ),
+    variable(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "sampler_arg",
+        "names.sampler_arg",
+        None,
+        "Argument of the sampler that is named: for the ratio samplers a number from 0 to 1.",
+    ),
+    variable(
+        "OTEL_PROPAGATORS",
+        "propagators",
+        "names.propagators",
+        ("tracecontext", "baggage"),
+        "Propagators, comma-separated: `tracecontext`, `baggage`, `none`, or any installed entry"
+        " point.",
+    ),
+    argument(
+        "id_generator",
+        "names.id_generator",
+        None,
+        "Generator of trace and span ids: an object (argument only) or an installed entry point;"
+        " unset is `random`.",
+        variable="OTEL_PYTHON_ID_GENERATOR",
+    ),
+)
+
+INSTRUMENTATION = (
+    argument(
+        "instrument",
+        "names.instrument",
+        True,
+        "`true` for every installed instrumentation, `false` for none, or names, comma-separated.",
+    ),
+    variable(
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+        "disabled_instrumentations",
+        "names.words",
+        (),
+        "Names of instrumentations that are left out, comma-separated; `*` for all.",
+    ),
+    variable(
+        "OTEL_PYTHON_EXCLUDED_URLS",
+        "excluded_urls",
+        "names.patterns",
+        (),
+        "Regular expressions, comma-separated, of URLs without spans in every HTTP"
+        " instrumentation.",
+    ),
+)
+
+HEALTH = (
+    argument("health", "scalars.flag", True, "Whether health checks run."),
+    argument(
+        "health_port",
+        "scalars.port",
+        None,
+        "Port of the health endpoints; setting it starts them. 0 takes any free port.",
+    ),
+    argument(
+        "health_host",
+        "scalars.host",
+        "localhost",
+        "Host name or address that the health endpoints bind; probes of Kubernetes need `0.0.0.0`.",
+    ),
+)
+
+_REFERENCE = "in environment and pyproject as `package.module:name`, comma-separated"
+EXTENSIONS = tuple(
+    argument(name, "objects.objects", (), f"{what} of your own, added to ours; {_REFERENCE}.")
+    for name, what in (
+        ("span_processors", "Span processors"),
+        ("log_record_processors", "Log record processors"),
+        ("metric_readers", "Metric readers"),
+        ("views", "Metric views"),
+    )
+)
+
+GENERAL = (
+    argument(
+        "strict",
+        "scalars.flag",
+        False,
+        "Whether the first bad setting raises ConfigurationError; otherwise each is one warning"
+        " and counts as not set.",
+    ),
+    argument(
+        "shutdown_timeout_millis",
+        "scalars.integer",
+        None,
+        "Milliseconds that shutdown may take, also at exit; unset is 2000 with the destination"
+        " down and 5000 with a slow one.",
+        unit="milliseconds",
+    ),
+    variable(
+        "OTEL_SDK_DISABLED",
+        "sdk_disabled",
+        "scalars.specified_flag",
+        False,
+        "`true` records nothing at all; propagators stay.",
+    ),
+    variable(
+        "OTEL_CONFIG_FILE",
+        "config_file",
+        "files.readable",
+        None,
+        "Path of a declarative configuration file of OpenTelemetry, which then replaces the"
+        " settings of the specification.",
+    ),
+)
+
+GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
+    ("General", GENERAL),
+    ("Resource", RESOURCE),
+    ("Exporters", EXPORTERS),
+    ("OTLP", OTLP),
+    ("OTLP for one signal", OTLP_OF_SIGNALS),
+    ("OTLP credentials", CREDENTIALS),
+    ("Traces", TRACING),
+    ("Metrics", METRICS),
+    ("Logs", LOGGING),
+    ("Instrumentation", INSTRUMENTATION),
+    ("Health", HEALTH),
+    ("Your own parts", EXTENSIONS),
+    ("Batches", BATCHES),
+    ("Limits", LIMITS),
+    ("Python SDK", PYTHON),
+)
+
+TABLE: dict[str, Row] = {row.name: row for _, rows in GROUPS for row in rows}
