@@ -56,7 +56,7 @@ class FlushResult:
         return self.spooled.total == self.dropped.total == self.pending.total == 0
 
     def followed_by(self, later: FlushResult) -> FlushResult:
-        """This flush and the next one as one: what was still open is as the later one found it."""
+        """Two flushes in a row as one: what was still open is as the later one found it."""
         return FlushResult(
             delivered=self.delivered.plus(later.delivered),
             spooled=later.spooled,

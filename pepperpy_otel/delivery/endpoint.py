@@ -1,0 +1,46 @@
+"""Where OTLP goes, in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpEndpoint:
+    """One signal's OTLP receiver.
+
+    Args:
+        url: For HTTP the full URL with its path; for gRPC a URL or ``host:port``.
+        headers: Sent with each request.
+        timeout: Seconds that one request may take as a whole.
+        compression: ``gzip`` or ``none``.
+        certificate: File (or directory) of the authorities that the server's certificate is
+            checked against; the system's without it.
+        client_key: File of the client's key, where the server asks for one.
+        client_certificate: File of the client's certificate; it may hold the key too.
+        insecure: For gRPC without a scheme: whether TLS is left out.
+        protocol: ``http/protobuf`` or ``grpc``.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+    compression: Literal["gzip", "none"] = "none"
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
+    insecure: bool | None = None
+    protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
+
+    @property
+    def shown(self) -> str:
+        """The URL for people: without user, password and query, which may be secrets."""
+        parts = urlsplit(self.url)
+        if not parts.netloc:
+            return self.url
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,75 @@
+"""Destinations from plain values: OTLP by us, by the stock exporters, the console, and others'.
+
+What a destination needs (transport, encoder, exporter) is imported by its worker, not here.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pepperpy_otel.delivery.destination import Destination
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pepperpy_otel.delivery.counts import Signal
+    from pepperpy_otel.delivery.destination import Sender
+    from pepperpy_otel.delivery.endpoint import OtlpEndpoint
+
+
+def build_destination(
+    name: str,
+    *,
+    endpoints: Mapping[Signal, OtlpEndpoint] | None = None,
+    stock: bool = False,
+    exporters: Mapping[Signal, Any] | None = None,
+    console: Sequence[Signal] = (),
+) -> Destination:
+    """A destination, to be given one of three things.
+
+    Args:
+        name: What warnings call it, as in ``OTEL_TRACES_EXPORTER``.
+        endpoints: OTLP receivers by signal; they may differ in URL and protocol.
+        stock: Send to ``endpoints`` with opentelemetry-exporter-otlp instead of our own sender.
+        exporters: By signal, an SDK exporter, or a class or function that makes one.
+        console: Signals to print on standard output.
+    """
+    senders: dict[Signal, partial[Sender]] = {}
+    for signal, endpoint in (endpoints or {}).items():
+        senders[signal] = partial(_stock_sender if stock else _otlp_sender, signal, endpoint)
+    for signal, exporter in (exporters or {}).items():
+        senders[signal] = partial(_exporter_sender, name, signal, exporter)
+    for signal in console:
+        senders[signal] = partial(_console_sender, signal)
+    return Destination(name, senders)
+
+
+def _otlp_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
+    if endpoint.protocol == "grpc":
+        from pepperpy_otel.delivery.grpc import GrpcSender
+
+        return GrpcSender(signal, endpoint)
+    from pepperpy_otel.delivery.http import HttpSender
+
+    return HttpSender(signal, endpoint)
+
+
+def _stock_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
+    from pepperpy_otel.delivery.stock import StockSender, stock_exporter
+
+    return StockSender(signal, stock_exporter(signal, endpoint), endpoint.shown)
+
+
+def _exporter_sender(name: str, signal: Signal, exporter: Any) -> Sender:
+    from pepperpy_otel.delivery.stock import ExporterSender
+
+    is_instance = hasattr(exporter, "export") and not isinstance(exporter, type)
+    made = exporter if is_instance else exporter()
+    return ExporterSender(signal, made, name)
+
+
+def _console_sender(signal: Signal) -> Sender:
+    from pepperpy_otel.delivery.stock import ExporterSender, console_exporter
+
+    return ExporterSender(signal, console_exporter(signal), "the console")

@@ -1,0 +1,99 @@
+"""What a destination's answer means: delivered, try again, set up wrongly, or lost.
+
+The tables are those of the OTLP specification with one deviation (docs/differences.md): answers
+that speak of a wrong set-up (a redirect, 401, 404 …) would be dropped there; here they are kept
+and tried again like an outage, since a person can repair them while the telemetry waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+#: HTTP answers after which the same request may succeed later.
+HTTP_RETRY = frozenset({429, 502, 503, 504})
+#: HTTP answers that mean: the URL or the credentials are wrong. All of 3xx belongs to them.
+HTTP_MISCONFIGURED = frozenset({401, 403, 404, 405, 407})
+#: The same two sets for gRPC; RESOURCE_EXHAUSTED is tried again only if the server says when.
+GRPC_RETRY = frozenset(
+    {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
+)
+GRPC_MISCONFIGURED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch. Numbers are items: spans, data points, records.
+
+    Args:
+        delivered: The destination has them.
+        rejected: The destination said that it threw them away (``partial_success``).
+        retry: Nothing was taken; keep the batch and try again.
+        retry_after: Seconds that the destination asked us to wait.
+        error: What went wrong, in one line; also the message of a partial success.
+        misconfigured: The destination is there and refuses us: URL or credentials are wrong.
+        unencodable: Items that could not be turned into bytes.
+        reason: Under which name the rest of the batch is counted as dropped, when not retried.
+    """
+
+    delivered: int = 0
+    rejected: int = 0
+    retry: bool = False
+    retry_after: float | None = None
+    error: str | None = None
+    misconfigured: bool = False
+    unencodable: int = 0
+    reason: str = "refused"
+
+    def with_unencodable(self, count: int, error: str | None) -> Outcome:
+        """The same, and ``count`` items of the batch never became bytes."""
+        if not count or self.retry:  # a batch that is tried again is encoded again
+            return self
+        error = "; ".join(part for part in (self.error, error) if part) or None
+        return replace(self, unencodable=count, error=error)
+
+
+def from_http(
+    status: int, count: int, *, retry_after: float | None = None, detail: str = ""
+) -> Outcome:
+    """The outcome of a batch of ``count`` items that was answered with ``status``."""
+    if 200 <= status < 300:
+        return Outcome(delivered=count)
+    error = f"HTTP {status} {_phrase(status)}".rstrip()
+    if detail:
+        error = f"{error}: {detail}"
+    if 300 <= status < 400 or status in HTTP_MISCONFIGURED:
+        return Outcome(retry=True, retry_after=retry_after, error=error, misconfigured=True)
+    if status in HTTP_RETRY:
+        return Outcome(retry=True, retry_after=retry_after, error=error)
+    return Outcome(error=error)
+
+
+def from_grpc(
+    code: str, count: int, *, retry_after: float | None = None, detail: str = ""
+) -> Outcome:
+    """The outcome of a batch of ``count`` items whose call ended with the status named ``code``."""
+    if code == "OK":
+        return Outcome(delivered=count)
+    error = f"gRPC {code}"
+    if detail:
+        error = f"{error}: {detail}"
+    if code in GRPC_MISCONFIGURED:
+        return Outcome(retry=True, retry_after=retry_after, error=error, misconfigured=True)
+    if code in GRPC_RETRY or (code == "RESOURCE_EXHAUSTED" and retry_after is not None):
+        return Outcome(retry=True, retry_after=retry_after, error=error)
+    return Outcome(error=error)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Text from elsewhere, fit for one line of ours: no control characters, bounded."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())
+    return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
+
+
+def _phrase(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
