@@ -1,0 +1,168 @@
+"""Meters whose instruments can be called with anything, and created with anything."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from opentelemetry.metrics import NoOpMeter
+from opentelemetry.sdk.metrics import Meter as SdkMeter
+
+from pepperpy_otel import _compat
+from pepperpy_otel.metrics.callbacks import guard
+from pepperpy_otel.metrics.complaints import describe
+from pepperpy_otel.metrics.measurements import MIN_INT, recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry import metrics
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    from pepperpy_otel.metrics.consumer import Consumer
+
+
+T = TypeVar("T")
+
+
+class Meter(SdkMeter):
+    """The SDK's meter; what it cannot make becomes an instrument that records nothing.
+
+    Its instruments are the SDK's own objects (readers tell them by their exact class) with their
+    recording method replaced, and their callbacks wrapped.
+    """
+
+    def __init__(
+        self,
+        instrumentation_scope: InstrumentationScope,
+        measurement_consumer: Consumer,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(instrumentation_scope, measurement_consumer, **kwargs)  # type: ignore[arg-type]
+        self._recording = measurement_consumer
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            instrument = super().create_counter(name, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_counter("refused")
+        return self._recording_safely(instrument, "add", 0)
+
+    def create_up_down_counter(
+        self, name: str, unit: str = "", description: str = ""
+    ) -> metrics.UpDownCounter:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            instrument = super().create_up_down_counter(name, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_up_down_counter("refused")
+        return self._recording_safely(instrument, "add", MIN_INT)
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> metrics.Histogram:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        boundaries = explicit_bucket_boundaries_advisory
+        if boundaries is not None and not _rising(boundaries):
+            # The SDK accepts them here, and then fails at every record().
+            self._recording.complaints.say(
+                describe_name(name), "its bucket boundaries do not rise and are not used"
+            )
+            boundaries = None
+        try:
+            instrument = super().create_histogram(
+                name, unit, description, explicit_bucket_boundaries_advisory=boundaries
+            )
+        except Exception as error:
+            return self._refuse(name, error).create_histogram("refused")
+        return self._recording_safely(instrument, "record", 0)
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            instrument = super().create_gauge(name, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_gauge("refused")
+        return self._recording_safely(instrument, "set", MIN_INT)
+
+    def create_observable_counter(
+        self,
+        name: str,
+        callbacks: Sequence[metrics.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> metrics.ObservableCounter:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            guarded = self._guarded(name, callbacks)
+            return super().create_observable_counter(name, guarded, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_observable_counter("refused")
+
+    def create_observable_up_down_counter(
+        self,
+        name: str,
+        callbacks: Sequence[metrics.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> metrics.ObservableUpDownCounter:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            guarded = self._guarded(name, callbacks)
+            return super().create_observable_up_down_counter(name, guarded, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_observable_up_down_counter("refused")
+
+    def create_observable_gauge(
+        self,
+        name: str,
+        callbacks: Sequence[metrics.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> metrics.ObservableGauge:
+        """See ``opentelemetry.metrics.Meter``; never raises."""
+        try:
+            guarded = self._guarded(name, callbacks)
+            return super().create_observable_gauge(name, guarded, unit, description)
+        except Exception as error:
+            return self._refuse(name, error).create_observable_gauge("refused")
+
+    def _recording_safely(self, instrument: T, method: str, lowest: int) -> T:
+        """Shadow the recording method, once; the SDK returns the same object for a same name."""
+        own = vars(instrument)
+        if method not in own:
+            own[method] = recorder(instrument, self._recording, _compat.meter_switch(self), lowest)
+        return instrument
+
+    def _guarded(
+        self, name: str, callbacks: Sequence[metrics.CallbackT] | None
+    ) -> list[metrics.CallbackT] | None:
+        if callbacks is None:
+            return None
+        return [guard(callback, name, self._recording.complaints) for callback in callbacks]
+
+    def _refuse(self, name: object, error: Exception) -> NoOpMeter:
+        self._recording.complaints.say(
+            describe_name(name), "could not be created and records nothing", describe(error)
+        )
+        return NoOpMeter(self.name)
+
+
+def _rising(boundaries: Sequence[float]) -> bool:
+    try:
+        finite = all(math.isfinite(boundary) for boundary in boundaries)
+        return finite and all(lower < upper for lower, upper in pairwise(boundaries))
+    except Exception:
+        return False
+
+
+def describe_name(name: object) -> str:
+    """An instrument's name for a complaint, whatever was given as one."""
+    return name if isinstance(name, str) else f"<{type(name).__name__}>"
