@@ -64,21 +64,24 @@ def set_current(telemetry: Providers | None, *, forget: bool = False) -> None:
 
 def tracer_provider() -> TracerProvider:
     """The handle's TracerProvider, or a private one that records and exports nothing."""
-    return _provider("tracer_provider", _local_tracer_provider)
+    provider: TracerProvider = _provider("tracer_provider", _local_tracer_provider)
+    return provider
 
 
 def meter_provider() -> MeterProvider:
     """The handle's MeterProvider, or a private one."""
-    return _provider("meter_provider", _local_meter_provider)
+    provider: MeterProvider = _provider("meter_provider", _local_meter_provider)
+    return provider
 
 
 def logger_provider() -> LoggerProvider:
     """The handle's LoggerProvider, or a private one."""
-    return _provider("logger_provider", _local_logger_provider)
+    provider: LoggerProvider = _provider("logger_provider", _local_logger_provider)
+    return provider
 
 
 def local_metric_reader() -> Any:
-    """The in-memory reader of the private MeterProvider (``MetricsCollector.collect()`` reads it)."""
+    """The in-memory reader of the private MeterProvider, for ``MetricsCollector.collect()``."""
     with _lock:
         if "reader" not in _local:
             from opentelemetry.sdk.metrics.export import InMemoryMetricReader

@@ -53,9 +53,15 @@ class Ledger:
             self._entries.append((what, undo))
 
     def record_inert(self, what: str, disable: Callable[[], None] | None = None) -> None:
-        """Remember something that can only be switched off, not removed."""
+        """Remember something that can only be switched off, not removed.
+
+        Args:
+            what: Words for a person; empty for a part of ours that nobody would look for.
+            disable: Called when the rest is restored.
+        """
         with self._lock:
-            self._inert.append(what)
+            if what:
+                self._inert.append(what)
             if disable is not None:
                 self._entries.append(("", disable))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.resources import Resource, ServiceInstanceIdResourceDetector
@@ -62,12 +63,19 @@ def build_resource(
     return resource
 
 
+def another_instance(resource: Resource) -> Resource:
+    """The same service as another instance: what a forked child is."""
+    return resource.merge(Resource({"service.instance.id": str(uuid.uuid4())}))
+
+
 def _unknown_service() -> str:
     import sys
     from pathlib import PurePath
 
     # The specification's fallback: unknown_service, and the executable where it is known.
-    return f"unknown_service:{PurePath(sys.executable).name}" if sys.executable else "unknown_service"
+    return (
+        f"unknown_service:{PurePath(sys.executable).name}" if sys.executable else "unknown_service"
+    )
 
 
 def _detect(names: Sequence[str]) -> list[Resource]:

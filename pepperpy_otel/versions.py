@@ -7,8 +7,6 @@ the SDK that names neither. https://github.com/open-telemetry/opentelemetry-pyth
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 
 def mismatch(
     *, api: str | None = None, sdk: str | None = None, fix: str = "pip install --upgrade"
@@ -20,11 +18,10 @@ def mismatch(
         sdk: Version of opentelemetry-sdk; by default the installed one.
         fix: The command in front of the package names.
     """
-    try:
-        api = version("opentelemetry-api") if api is None else api
-        sdk = version("opentelemetry-sdk") if sdk is None else sdk
-    except PackageNotFoundError as error:
-        return f"{error.name} is not installed; run: {fix} pepperpy-otel"
+    from opentelemetry.sdk.version import __version__ as installed_sdk
+    from opentelemetry.version import __version__ as installed_api
+
+    api, sdk = api or installed_api, sdk or installed_sdk
     if _numbers(api) >= _numbers(sdk):
         return None
     return (

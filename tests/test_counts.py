@@ -16,7 +16,9 @@ def test_a_flush_is_true_only_when_everything_was_delivered(bucket: str) -> None
 
 def test_two_flushes_as_one() -> None:
     """What the first left open is as the second found it; the rest adds up."""
-    first = FlushResult(SignalCounts(5, 1, 0), dropped=SignalCounts(traces=1), pending=SignalCounts(4))
+    first = FlushResult(
+        SignalCounts(5, 1, 0), dropped=SignalCounts(traces=1), pending=SignalCounts(4)
+    )
     later = FlushResult(SignalCounts(3, 0, 2), pending=SignalCounts(1))
     both = first.followed_by(later)
     assert both.delivered == SignalCounts(8, 1, 2)

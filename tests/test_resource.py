@@ -54,9 +54,7 @@ def detectors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             for name, kind in kinds.items()
         ]
         monkeypatch.setitem(sys.modules, __name__, sys.modules[Good.__module__])
-        monkeypatch.setattr(
-            "importlib.metadata.entry_points", lambda **_: EntryPoints(points)
-        )
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: EntryPoints(points))
 
     return install
 
@@ -75,7 +73,9 @@ def test_the_sdk_and_the_distro_introduce_themselves() -> None:
 
 def test_the_launchers_version_is_kept() -> None:
     """Under opentelemetry-instrument the resource says which version of it."""
-    assert build_resource({}, auto_version="0.66b1").attributes["telemetry.auto.version"] == "0.66b1"
+    assert (
+        build_resource({}, auto_version="0.66b1").attributes["telemetry.auto.version"] == "0.66b1"
+    )
 
 
 @pytest.mark.parametrize("executable", [sys.executable, ""])
@@ -118,7 +118,9 @@ def test_a_detector_that_fails_costs_one_line(
 ) -> None:
     """Broken and unloadable detectors are named once each; the good one still counts."""
     detectors(broken=Broken, unloadable=Unloadable, good=Good)
-    attributes = build_resource({}, detectors=["broken", "unloadable", "good", "missing"]).attributes
+    attributes = build_resource(
+        {}, detectors=["broken", "unloadable", "good", "missing"]
+    ).attributes
     assert attributes["cloud.region"] == "north"
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2

@@ -7,8 +7,6 @@ issue's; the names and types here are already those of the public contract.
 
 from __future__ import annotations
 
-import asyncio
-import difflib
 import inspect
 import re
 import threading
@@ -160,6 +158,8 @@ class HealthChecker:
             entry = self._checks.get(name)
             known = [*self._expected, *self._checks]
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known)
             hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
             raise KeyError(f"no health check {name!r}{hint}")
@@ -179,7 +179,9 @@ def _validate(name: str, groups: tuple[str, ...], interval: float, timeout: floa
         raise ValueError(f"health check {name!r} is in no group; use {sorted(GROUPS)}")
     for group in groups:
         if group not in GROUPS:
-            raise ValueError(f"health check {name!r}: unknown group {group!r}; use {sorted(GROUPS)}")
+            raise ValueError(
+                f"health check {name!r}: unknown group {group!r}; use {sorted(GROUPS)}"
+            )
     if not 0 < timeout < interval:
         raise ValueError(
             f"health check {name!r}: timeout {timeout:g} s is not below the interval {interval:g} s"
@@ -206,6 +208,8 @@ class _Run:
         try:
             returned = self._entry.check()
             if inspect.isawaitable(returned):
+                import asyncio  # 14 ms at start-up that an app without async checks need not pay
+
                 returned = asyncio.run(_await(returned))
             self._outcome = _result(returned)
         except BaseException as error:  # SystemExit in a check must not end anything either

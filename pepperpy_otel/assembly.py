@@ -1,0 +1,323 @@
+"""Puts the parts together: providers, pipeline, endpoint, handle.
+
+``assemble()`` builds first and touches the process last; whatever it touches goes into the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pepperpy_otel import adoption, lifecycle, propagators
+from pepperpy_otel.delivery import install_noise_filter
+from pepperpy_otel.errors import LOGGER_NAME, ConfigurationError, guarded, warn
+from pepperpy_otel.health import current as current_health
+from pepperpy_otel.pipelines import build_pipeline
+from pepperpy_otel.resource import build_resource
+from pepperpy_otel.telemetry import Telemetry
+from pepperpy_otel.versions import mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.sdk.resources import Resource
+
+    from pepperpy_otel.errors import Problems
+    from pepperpy_otel.ledger import Ledger
+    from pepperpy_otel.metrics.exporter import PrometheusEndpoint
+    from pepperpy_otel.metrics.reader import Readers
+    from pepperpy_otel.pipelines import Outlets
+    from pepperpy_otel.settings import Settings
+
+
+def disabled(settings: Settings, ledger: Ledger) -> Telemetry:
+    """A handle that works and records nothing (``OTEL_SDK_DISABLED=true``)."""
+    from opentelemetry._logs import NoOpLoggerProvider
+    from opentelemetry.metrics import NoOpMeterProvider
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.trace import NoOpTracerProvider
+
+    return Telemetry(
+        settings=settings,
+        resource=Resource.get_empty(),
+        tracer_provider=NoOpTracerProvider(),
+        meter_provider=NoOpMeterProvider(),
+        logger_provider=NoOpLoggerProvider(),
+        health=current_health(),
+        ledger=ledger,
+    )
+
+
+def assemble(
+    settings: Settings,
+    problems: Problems,
+    ledger: Ledger,
+    *,
+    auto_version: str | None,
+    launcher: bool,
+) -> Telemetry:
+    """Build everything that the settings ask for and set it to work.
+
+    Args:
+        settings: Resolved, with every value checked that could be checked by itself.
+        problems: Takes what turns out only now, for example an exporter that does not load.
+        ledger: Takes every change to the process.
+        auto_version: Version of opentelemetry-instrument, when it started us.
+        launcher: Whether instrumentors come one by one from opentelemetry-instrument.
+
+    Raises:
+        ConfigurationError: A bad setting, when strict.
+    """
+    if (line := mismatch()) is not None:
+        warn("%s", line)
+    propagators.repair_environment(settings.propagators, ledger.record)
+    telemetry = None
+    if settings.config_file is not None:
+        telemetry = _from_file(settings, problems, ledger, auto_version)
+    if telemetry is None:
+        telemetry = _from_settings(settings, problems, ledger, auto_version)
+    _set_log_level(settings, ledger)
+    _install_logging(telemetry, ledger)
+    lifecycle.end_with_process(telemetry, ledger.record)
+    lifecycle.follow_forks(telemetry, ledger.record_inert)
+    if not launcher:
+        _instrument(settings, ledger)
+    return telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """All that is built before anything is touched."""
+
+    resource: Resource
+    sampler: Any
+    id_generator: Any
+    span_limits: Any
+    log_limits: Any
+    outlets: Outlets
+    readers: Readers
+
+
+def _build(settings: Settings, problems: Problems, auto_version: str | None) -> _Parts:
+    from opentelemetry.sdk._logs import LogRecordLimits
+    from opentelemetry.sdk.trace import SpanLimits
+
+    from pepperpy_otel.metrics.reader import build_readers
+    from pepperpy_otel.tracing.samplers import build_id_generator, build_sampler
+
+    sampler, argument = settings.source_of("sampler"), settings.source_of("sampler_arg")
+    ids = settings.source_of("id_generator")
+    return _Parts(
+        resource=build_resource(
+            _resource_attributes(settings),
+            detectors=settings.resource_detectors,
+            auto_version=auto_version,
+        ),
+        sampler=build_sampler(
+            settings.sampler,
+            settings.sampler_arg,
+            problems,
+            setting=sampler.name or "sampler",
+            source=sampler.kind,
+            argument_setting=argument.name or "sampler_arg",
+            argument_source=argument.kind,
+        ),
+        id_generator=build_id_generator(
+            settings.id_generator,
+            problems,
+            setting=ids.name or "id_generator",
+            source=ids.kind,
+        ),
+        span_limits=SpanLimits(**settings.span_limits.sdk_arguments()),
+        log_limits=LogRecordLimits(**settings.log_limits.sdk_arguments()),
+        outlets=build_pipeline(settings, problems),
+        readers=build_readers(settings.temporality, settings.histogram_aggregation),
+    )
+
+
+def _resource_attributes(settings: Settings) -> dict[str, Any]:
+    named = {
+        "service.name": settings.service_name,
+        "service.version": settings.service_version,
+        "deployment.environment.name": settings.environment,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+    return {**settings.resource_attributes, **given}
+
+
+def _from_settings(
+    settings: Settings, problems: Problems, ledger: Ledger, auto_version: str | None
+) -> Telemetry:
+    parts = _build(settings, problems, auto_version)
+    pipeline, readers = parts.outlets.pipeline, parts.readers
+    if parts.outlets.quiet:
+        install_noise_filter(ledger.record)
+
+    def stop_pipeline() -> None:
+        pipeline.shutdown(0.0)
+
+    ledger.record("telemetry pipeline and its threads", stop_pipeline)
+    tracing = adoption.seat_tracing(
+        ledger,
+        resource=parts.resource,
+        sampler=parts.sampler,
+        id_generator=parts.id_generator,
+        span_limits=parts.span_limits,
+        processors=[*settings.span_processors, pipeline.span_processor()],
+    )
+    metrics = adoption.seat_metrics(
+        ledger,
+        resource=parts.resource,
+        views=settings.views,
+        exemplar_filter=settings.exemplar_filter,
+        readers=[*readers.all, *settings.metric_readers, *parts.outlets.readers],
+    )
+    logs = adoption.seat_logging(
+        ledger,
+        resource=parts.resource,
+        limits=parts.log_limits,
+        processors=[*settings.log_record_processors, pipeline.log_record_processor()],
+    )
+    pipeline.set_metric_source(lambda millis: readers.push.collect_for("push", millis))
+    pipeline.start()
+    endpoint = _serve_prometheus(settings, readers, ledger)
+    seats = (tracing, logs, metrics)
+    renewers = [seat.own.replace_resource for seat in seats if seat.own is not None]
+    if endpoint is not None:
+        renewers.append(lambda _: endpoint.close_in_child())
+    processors = (*settings.span_processors, *settings.log_record_processors)
+    telemetry = Telemetry(
+        settings=settings,
+        resource=parts.resource,
+        tracer_provider=tracing.provider,
+        meter_provider=metrics.provider,
+        logger_provider=logs.provider,
+        health=current_health(),
+        pipeline=pipeline,
+        snapshot=lambda millis: readers.snapshot.collect_for("collect", millis),
+        prometheus_address=None if endpoint is None else endpoint.start(),
+        ledger=ledger,
+        flushers=[_flusher(part) for part in (*processors, *settings.metric_readers)],
+        stoppers=[adoption.ender(processors), *(seat.stop for seat in seats)],
+        renewers=renewers,
+    )
+    for seat in seats:
+        _own(seat, telemetry, ledger)
+    _register_runtime_metrics(metrics.provider)
+    propagators.install(settings.propagators, ledger.record)
+    return telemetry
+
+
+def _from_file(
+    settings: Settings, problems: Problems, ledger: Ledger, auto_version: str | None
+) -> Telemetry | None:
+    """Providers as ``OTEL_CONFIG_FILE`` says, our other parts beside them."""
+    from pepperpy_otel import declarative
+
+    path = settings.config_file
+    assert path is not None
+    source = settings.source_of("config_file")
+    try:
+        declarative.apply(path, source.name or "config_file", source.kind)
+    except ConfigurationError as error:
+        problems.add(error)
+        return None
+    return declarative.join(settings, ledger)
+
+
+def _own(seat: adoption.Seat, telemetry: Telemetry, ledger: Ledger) -> None:
+    """Let a flush or shutdown of the global provider, as apps call it, reach the handle."""
+    if seat.own is None:
+        return
+
+    def ask(what: str, millis: float) -> bool:
+        delivered = bool(telemetry.force_flush(millis))
+        if what == "shutdown":
+            seat.stop()
+        return delivered
+
+    def disown() -> None:
+        seat.own.owner = None
+
+    seat.own.owner = ask
+    ledger.record_inert("", disown)
+
+
+def _flusher(part: Any) -> Callable[[float], object]:
+    return lambda timeout: part.force_flush(int(timeout * 1000))
+
+
+def _serve_prometheus(
+    settings: Settings, readers: Readers, ledger: Ledger
+) -> PrometheusEndpoint | None:
+    if settings.prometheus_port is None:
+        return None
+    from pepperpy_otel.metrics.exporter import PrometheusEndpoint
+
+    host, port = settings.prometheus_host, settings.prometheus_port
+    endpoint = PrometheusEndpoint(
+        host, port, lambda millis: readers.snapshot.collect_for("prometheus", millis)
+    )
+    try:
+        address = endpoint.start()
+    except OSError as error:
+        source = settings.source_of("prometheus_port")
+        warn(
+            "%s=%s (%s) cannot be used on %s (%s); the Prometheus endpoint is off, "
+            "use another port or 0 for any free one",
+            *(source.name or "prometheus_port", port, source.kind, host, error.strerror or error),
+        )
+        return None
+    ledger.record(f"Prometheus endpoint on {address[0]}:{address[1]}", endpoint.stop)
+    return endpoint
+
+
+def _register_runtime_metrics(meter_provider: Any) -> None:
+    from pepperpy_otel.metrics import runtime
+
+    with guarded("runtime metrics"):
+        runtime.register(meter_provider)
+
+
+def _set_log_level(settings: Settings, ledger: Ledger) -> None:
+    """``OTEL_LOG_LEVEL`` speaks of OpenTelemetry's own lines and ours."""
+    if settings.otel_log_level is None:
+        return
+    for name in ("opentelemetry", LOGGER_NAME):
+        logger = logging.getLogger(name)
+        ledger.record(f"level of logger {name}", _level_setter(logger, logger.level))
+        logger.setLevel(settings.otel_log_level)
+
+
+def _level_setter(logger: logging.Logger, level: int) -> Callable[[], None]:
+    return lambda: logger.setLevel(level)
+
+
+def _install_logging(telemetry: Telemetry, ledger: Ledger) -> None:
+    from pepperpy_otel.logging import install
+
+    settings = telemetry.settings
+    install.install(
+        telemetry.logger_provider,
+        log_level=settings.log_level,
+        console_logs=settings.console_logs,
+        service_name=str(telemetry.resource.attributes.get("service.name", "")) or None,
+        record=ledger.record,
+    )
+
+
+def _instrument(settings: Settings, ledger: Ledger) -> None:
+    if settings.instrument is False:
+        return
+    from pepperpy_otel.instrumentation import loader
+
+    source = settings.source_of("instrument")
+    loader.instrument(
+        settings.instrument,
+        disabled=settings.disabled_instrumentations,
+        record=ledger.record,
+        setting=source.name or "instrument",
+        source=source.kind,
+        excluded_urls=settings.excluded_urls,
+    )

@@ -1,0 +1,1 @@
+"""Which instrumentations run, when, and with what: each when its library is first imported."""

@@ -1,0 +1,232 @@
+"""``Telemetry``: the handle that ``configure()`` returns, owner of all that must be stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from pepperpy_otel import _current
+from pepperpy_otel.delivery.counts import FlushResult, PipelineStats
+from pepperpy_otel.errors import guarded
+from pepperpy_otel.ledger import Ledger, RollbackReport
+from pepperpy_otel.lifecycle import call_within
+from pepperpy_otel.resource import another_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.trace import TracerProvider
+    from typing_extensions import Self
+
+    from pepperpy_otel.health import HealthChecker
+    from pepperpy_otel.settings import Settings
+
+#: Milliseconds for the end when the destination does not answer, and when it does but slowly.
+DOWN_MILLIS = 2000.0
+SLOW_MILLIS = 5000.0
+
+
+class Delivers(Protocol):
+    """What brings telemetry to its destinations and counts it; seconds, not milliseconds."""
+
+    def flush(self, timeout: float) -> FlushResult:
+        """Send what is queued."""
+        ...
+
+    def shutdown(self, timeout: float) -> FlushResult:
+        """Send what is queued, then stop."""
+        ...
+
+    def stats(self) -> PipelineStats:
+        """The counts since start."""
+        ...
+
+
+class Telemetry:
+    """Everything that one ``configure()`` set up.
+
+    Args:
+        settings: What was asked for, each value with its source.
+        resource: Who is speaking.
+        tracer_provider: Ours, or the foreign one that was adopted.
+        meter_provider: Likewise.
+        logger_provider: Likewise.
+        health: The current health checker.
+        pipeline: What sends; ``None`` when telemetry is disabled.
+        snapshot: Collects the current metrics without disturbing what is sent.
+        prometheus_address: Where the endpoint really listens.
+        ledger: What has to be undone; parts that are set up later record there too.
+        flushers: Flush the parts that are the user's own (seconds → nothing).
+        stoppers: Make all inert, in the order to be called.
+        renewers: Give a provider the resource of a forked child.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        resource: Resource,
+        tracer_provider: TracerProvider,
+        meter_provider: MeterProvider,
+        logger_provider: LoggerProvider,
+        health: HealthChecker,
+        pipeline: Delivers | None = None,
+        snapshot: Callable[[float], MetricsData | None] | None = None,
+        prometheus_address: tuple[str, int] | None = None,
+        ledger: Ledger | None = None,
+        flushers: Sequence[Callable[[float], object]] = (),
+        stoppers: Sequence[Callable[[], object]] = (),
+        renewers: Sequence[Callable[[Resource], object]] = (),
+    ) -> None:
+        self.settings = settings
+        self.resource = resource
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
+        self.logger_provider = logger_provider
+        self.health = health
+        self.prometheus_address = prometheus_address
+        self._pipeline = pipeline
+        self._snapshot = snapshot
+        self.ledger = ledger if ledger is not None else Ledger()
+        self._flushers = tuple(flushers)
+        self._stoppers = tuple(stoppers)
+        self._renewers = tuple(renewers)
+        self._lock = threading.RLock()
+        self._ended = False
+        self._end_result = FlushResult()
+
+    def force_flush(self, timeout_millis: float = 5000) -> FlushResult:
+        """Send what is queued now and wait for the answer.
+
+        Args:
+            timeout_millis: Milliseconds, at most, whatever the destination does.
+
+        Returns:
+            Truthy only if everything accepted so far was delivered.
+        """
+        deadline = time.monotonic() + max(0.0, timeout_millis) / 1000
+        result = FlushResult()
+        with guarded("force_flush"):
+            if self._pipeline is not None:
+                result = self._pipeline.flush(_left(deadline))
+            for flush in self._flushers:
+                _flush_foreign(flush, _left(deadline))
+        return result
+
+    def shutdown(self, timeout_millis: float | None = None) -> FlushResult:
+        """Flush, then stop everything; traces, then logs, then metrics, in one time limit.
+
+        A second call returns what the first one did.
+
+        Args:
+            timeout_millis: Milliseconds. ``None`` takes ``shutdown_timeout_millis``, or 2 s, 5 s
+                while the destination goes on accepting.
+        """
+        with self._lock:
+            if self._ended:
+                return self._end_result
+            self._ended = True
+            if timeout_millis is None:
+                timeout_millis = self.settings.shutdown_timeout_millis
+            with guarded("shutdown"):
+                self._end_result = self._end(timeout_millis)
+            if _current.get() is self:
+                _current.set_current(None)
+            return self._end_result
+
+    def rollback(self) -> RollbackReport:
+        """Deliver what is pending, then put the process back to what it was before configure().
+
+        Returns:
+            Each thing that was restored. ``configure()`` works again afterwards.
+        """
+        with self._lock:
+            flush = self.shutdown()
+            report = self.ledger.undo(flush)
+            if _current.last() is self:
+                _current.set_current(None, forget=True)
+            return report
+
+    def stats(self) -> PipelineStats:
+        """The counts since start, drop reasons, queue size, last error and last success."""
+        with guarded("stats"):
+            if self._pipeline is not None:
+                return self._pipeline.stats()
+        return PipelineStats()
+
+    def metrics_snapshot(self) -> MetricsData | None:
+        """The current metrics, read without disturbing what is sent; ``None`` when disabled."""
+        with guarded("metrics snapshot"):
+            if self._snapshot is not None and not self._ended:
+                return self._snapshot(SLOW_MILLIS)
+        return None
+
+    def become_child(self) -> None:
+        """Speak as another instance, in a forked child; one that the user named is kept.
+
+        Several processes then write one stream, as the user has asked for
+        (https://github.com/open-telemetry/opentelemetry-python/issues/5660).
+        """
+        if self._ended or self._pipeline is None:
+            return
+        self._lock = threading.RLock()
+        if "service.instance.id" not in self.settings.resource_attributes:
+            self.resource = another_instance(self.resource)
+        for renew in self._renewers:
+            renew(self.resource)
+
+    def _end(self, timeout_millis: float | None) -> FlushResult:
+        deadline = (
+            time.monotonic() + (DOWN_MILLIS if timeout_millis is None else timeout_millis) / 1000
+        )
+        for flush in self._flushers:
+            _flush_foreign(flush, _left(deadline))
+        result = FlushResult()
+        if self._pipeline is not None:
+            extended = time.monotonic() + SLOW_MILLIS / 1000 if timeout_millis is None else deadline
+            result = self._drain(self._pipeline, deadline, extended)
+        for stop in self._stoppers:
+            with guarded("shutdown"):
+                stop()
+        return result
+
+    @staticmethod
+    def _drain(pipeline: Delivers, deadline: float, extended: float) -> FlushResult:
+        """Give a slow destination the longer limit for as long as it goes on accepting."""
+        result = pipeline.flush(_left(deadline))
+        accepting = result.delivered.total > 0
+        while result.pending.total and accepting and (now := time.monotonic()) < extended:
+            step = pipeline.flush(min(DOWN_MILLIS / 2000, extended - now))
+            accepting = step.delivered.total > 0
+            result = result.followed_by(step)
+        return result.followed_by(pipeline.shutdown(_left(deadline)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        service = self.resource.attributes.get("service.name", "?")
+        state = "shut down" if self._ended else "running"
+        return f"<Telemetry of {service!r}, {state}>"
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _flush_foreign(flush: Callable[[float], object], timeout: float) -> None:
+    call_within(timeout, lambda: flush(timeout), "a processor or reader of the application")
