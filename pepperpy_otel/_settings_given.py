@@ -151,5 +151,5 @@ def check_variables(unknown: Iterable[str], problems: Problems) -> None:
 def _meant(guess: str) -> str | None:
     if guess in TABLE:  # an argument whose variable is the specification's
         return guess
-    longer = [name for name in TABLE if name.startswith(guess)] if len(guess) > 5 else []
+    longer = [name for name in TABLE if name.startswith(guess)] if len(guess) >= 5 else []
     return longer[0] if longer else nearest(guess, TABLE, cutoff=0.8)

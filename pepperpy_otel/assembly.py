@@ -154,7 +154,11 @@ def _from_settings(
     if parts.outlets.quiet:
         install_noise_filter(ledger.record)
 
+    def stop_collecting() -> None:
+        pipeline.set_metric_source(None)
+
     def stop_pipeline() -> None:
+        stop_collecting()
         pipeline.shutdown(0.0)
 
     ledger.record("telemetry pipeline and its threads", stop_pipeline)
@@ -201,6 +205,7 @@ def _from_settings(
         flushers=[_flusher(part) for part in (*processors, *settings.metric_readers)],
         stoppers=[adoption.ender(processors), *(seat.stop for seat in seats)],
         renewers=renewers,
+        stop_collecting=stop_collecting,
     )
     for seat in seats:
         _own(seat, telemetry, ledger)

@@ -185,7 +185,11 @@ def _resolve(arguments: dict[str, object], problems: Problems) -> Settings:
 def _name_differences(running: Telemetry, arguments: dict[str, object]) -> None:
     if not arguments:
         return
-    wanted = _resolve(arguments, Problems())
+    try:
+        wanted = _resolve(arguments, Problems())
+    except ConfigurationError as error:  # PEPPERPY_OTEL_STRICT speaks of the first call
+        warn("%s", error)
+        return
     names = [name for name in running.settings.differences(wanted) if name in arguments]
     if names:
         warn(

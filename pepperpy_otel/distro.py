@@ -8,6 +8,7 @@ is left to chance: our distro names our configurator before the configurators ar
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from opentelemetry.util._importlib_metadata import EntryPoint
 
 NAME = "pepperpy_otel"
+DISTRO = "OTEL_PYTHON_DISTRO"
 CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"
+#: The logger of upstream's loader.
+LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
 
 class PepperpyDistro(BaseDistro):  # type: ignore[misc]
@@ -28,7 +32,9 @@ class PepperpyDistro(BaseDistro):  # type: ignore[misc]
     def _configure(self, **kwargs: Any) -> None:
         # The loader reads this variable after us; another installed configurator would otherwise
         # come first by chance.
-        os.environ.setdefault(CONFIGURATOR, NAME)
+        if os.environ.setdefault(CONFIGURATOR, NAME) == NAME:
+            # For each other one it names this variable, which the user has never set.
+            logging.getLogger(LOADER).addFilter(_is_news)
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Take an instrumentor, to be loaded when its library is first imported.
@@ -50,6 +56,30 @@ class PepperpyConfigurator:
 
     def configure(self, *, auto_instrumentation_version: str | None = None, **kwargs: Any) -> None:
         """Set everything up, exactly as ``pepperpy_otel.configure()`` does."""
+        other = os.environ.get(DISTRO, NAME)
+        if other != NAME and os.environ.get(CONFIGURATOR) != NAME:
+            # The user has chosen another distro, and the loader took us because we came first.
+            _configure_with(other, auto_instrumentation_version=auto_instrumentation_version)
+            return
         from pepperpy_otel import bootstrap
 
-        bootstrap.configure_for_launcher(auto_instrumentation_version)
+        telemetry = bootstrap.configure_for_launcher(auto_instrumentation_version)
+        telemetry.ledger.record(
+            "filter on OpenTelemetry's loader",
+            lambda: logging.getLogger(LOADER).removeFilter(_is_news),
+        )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().endswith(f"because {NAME} is set by {CONFIGURATOR}")
+
+
+def _configure_with(distro: str, **kwargs: Any) -> None:
+    """Call the configurator that comes with the distro of this name, if it has one."""
+    from importlib.metadata import entry_points
+
+    for chosen in entry_points(group="opentelemetry_distro", name=distro):
+        for point in entry_points(group="opentelemetry_configurator"):
+            if chosen.dist and point.dist and point.dist.name == chosen.dist.name:
+                point.load()().configure(**kwargs)
+                return

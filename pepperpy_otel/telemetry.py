@@ -65,6 +65,8 @@ class Telemetry:
         flushers: Flush the parts that are the user's own (seconds → nothing).
         stoppers: Make all inert, in the order to be called.
         renewers: Give a provider the resource of a forked child.
+        stop_collecting: Called when the last metrics were collected: what ends must not collect a
+            second time, which would send every stream twice, and a delta as zero.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Telemetry:
         flushers: Sequence[Callable[[float], object]] = (),
         stoppers: Sequence[Callable[[], object]] = (),
         renewers: Sequence[Callable[[Resource], object]] = (),
+        stop_collecting: Callable[[], object] = bool,
     ) -> None:
         self.settings = settings
         self.resource = resource
@@ -97,6 +100,7 @@ class Telemetry:
         self._flushers = tuple(flushers)
         self._stoppers = tuple(stoppers)
         self._renewers = tuple(renewers)
+        self._stop_collecting = stop_collecting
         self._lock = threading.RLock()
         self._ended = False
         self._end_result = FlushResult()
@@ -196,10 +200,10 @@ class Telemetry:
                 stop()
         return result
 
-    @staticmethod
-    def _drain(pipeline: Delivers, deadline: float, extended: float) -> FlushResult:
+    def _drain(self, pipeline: Delivers, deadline: float, extended: float) -> FlushResult:
         """Give a slow destination the longer limit for as long as it goes on accepting."""
         result = pipeline.flush(_left(deadline))
+        self._stop_collecting()
         accepting = result.delivered.total > 0
         while result.pending.total and accepting and (now := time.monotonic()) < extended:
             step = pipeline.flush(min(DOWN_MILLIS / 2000, extended - now))

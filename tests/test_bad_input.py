@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pepperpy_otel.demo.receiver import Receiver
+
 #: Variable, bad value, words that the line has to hold beside the variable's name.
 ENVIRONMENT = [
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "gprc", ["'gprc'", "use 'grpc' or 'http/protobuf'"]),
@@ -97,15 +99,18 @@ FILES = [
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
     yield
     pepperpy_otel.rollback()
 
 
 def _configure(**arguments: Any) -> None:
-    """Nothing listens anywhere, so nothing may wait for an answer at the end."""
-    given = {"instrument": False, "shutdown_timeout_millis": 1, **arguments}
+    """Without instrumentation, and without metrics where the case is not about them."""
+    given = {"instrument": False, **arguments}
     if "traces" not in given:
         given["metrics"] = given.get("metrics", "none")
     pepperpy_otel.configure(**given)
@@ -139,8 +144,6 @@ def test_a_bad_variable_is_one_line(
     arguments: dict[str, Any] = {}
     if "METRIC" in variable or "PROMETHEUS" in variable:
         arguments["metrics"] = None
-    if variable == "PEPPERPY_OTEL_SHUTDOWN_TIMEOUT_MILLIS":
-        arguments["shutdown_timeout_millis"] = None
     _configure(**arguments)
     line = _one_line(capsys, [variable, "(environment)", *words])
     with capsys.disabled():

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanProcessor
 
 import pepperpy_otel
-from pepperpy_otel import ConfigurationError, HealthStatus, assembly
+from pepperpy_otel import ConfigurationError, HealthStatus, assembly, versions
 from pepperpy_otel.health import HealthChecker
 from pepperpy_otel.logging import LogAggregator
 from pepperpy_otel.metrics import MetricsCollector
@@ -104,6 +104,17 @@ def test_a_second_call_with_other_arguments_names_them(
     assert "service_name" in line
     assert "console_logs" in line
     assert first.resource.attributes["service.name"] == "shop"
+
+
+def test_a_second_call_that_cannot_be_read_is_one_line(
+    configure: Configure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with PEPPERPY_OTEL_STRICT, a running service does not get an exception for it."""
+    first = configure(service_name="shop")
+    monkeypatch.setenv("PEPPERPY_OTEL_STRICT", "true")
+    assert pepperpy_otel.configure(protocol="gprc") is first  # type: ignore[arg-type]
+    [line] = capsys.readouterr().err.splitlines()
+    assert "protocol='gprc'" in line
 
 
 def test_many_threads_get_one_handle(configure: Configure) -> None:
@@ -311,6 +322,35 @@ def test_an_unexpected_failure_leaves_the_app_running(
     telemetry.rollback()
     with pytest.raises(RuntimeError, match="a bug of ours"):
         configure(strict=True)
+
+
+def test_an_installation_that_does_not_work_names_the_reason(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the parts do not fit together, the failure is told as what it is."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ImportError("cannot import name 'x' from 'opentelemetry'")
+
+    monkeypatch.setattr(assembly, "build_resource", broken)
+    monkeypatch.setattr(versions, "mismatch", lambda: "opentelemetry-api 1 is older than …")
+    monkeypatch.setattr(assembly, "mismatch", lambda: None)
+    configure()
+    [line] = capsys.readouterr().err.splitlines()
+    assert "telemetry is off: opentelemetry-api 1 is older than" in line
+
+
+def test_the_level_of_opentelemetrys_own_lines(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OTEL_LOG_LEVEL speaks of the loggers opentelemetry and pepperpy_otel, until the rollback."""
+    monkeypatch.setenv("OTEL_LOG_LEVEL", "error")
+    loggers = [logging.getLogger(name) for name in ("opentelemetry", "pepperpy_otel")]
+    before = [logger.level for logger in loggers]
+    configure()
+    assert [logger.level for logger in loggers] == [logging.ERROR] * 2
+    pepperpy_otel.rollback()
+    assert [logger.level for logger in loggers] == before
 
 
 def test_an_api_older_than_the_sdk_is_named(

@@ -75,11 +75,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a clean virtual environment."""
-    directory = tmp_path_factory.mktemp("clean")
-    run(interpreter(request.param), "-m", "venv", directory / "venv", directory=directory)
+def environment(python: str, directory: Path) -> Path:
+    """A clean virtual environment: its interpreter."""
+    run(python, "-m", "venv", directory / "venv", directory=directory)
     return directory / "venv" / "bin" / "python"
 
 
@@ -98,11 +96,13 @@ def resolve(python: Path, requirements: Sequence[str], directory: Path) -> dict[
     }
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 def test_one_pip_command_resolves_beside_the_instrumentations(
-    python: Path, wheel: Path, tmp_path: Path
+    version: str, wheel: Path, tmp_path: Path
 ) -> None:
     """Ours, eight instrumentations and their libraries: one command, one set of versions."""
     instrumentations = [f"opentelemetry-instrumentation-{name}" for name in BESIDE]
+    python = environment(interpreter(version), tmp_path)
 
     chosen = resolve(python, [str(wheel), *instrumentations, *LIBRARIES], tmp_path)
 
@@ -148,8 +148,9 @@ assert (package / "collector-config" / "collector.yaml").is_file()
 """
 
 
-def test_the_wheel_works_in_a_clean_environment(python: Path, wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
     """Installed by pip and nothing else: imported, configured, called by its command."""
+    python = environment(sys.executable, tmp_path)
     pip_install = ("-m", "pip", "install", "--quiet", "--no-compile")
     run(python, *pip_install, str(wheel), directory=tmp_path)
     (tmp_path / "app.py").write_text(SCRIPT)

@@ -700,6 +700,13 @@ CASES = [
         shown="***",
     ),
     env(
+        "PEPPERPY_OTEL_SPOOL",
+        "s3cr3t",
+        "is not a setting; use PEPPERPY_OTEL_SPOOL_DIRECTORY",
+        "spool_directory",
+        shown="***",
+    ),
+    env(
         "PEPPERPY_OTEL_ENDPOINT",
         "http://localhost",
         "is not a setting; use OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -814,11 +821,16 @@ def test_a_long_list_of_names_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [error] = problems.errors
     assert error.fix.startswith("use 'library00', 'library01',")
     assert error.fix.endswith("'library11' …")
+    monkeypatch.setattr(_settings_names, "installed", lambda _: names[:12])
+    problems = Problems()
+    Settings.resolve({"instrument": "xyz"}, environ={}, directory=tmp_path, problems=problems)
+    [error] = problems.errors
+    assert error.fix.endswith("'library10' or 'library11'")
 
 
 def test_variables_of_others_with_our_prefix_are_theirs(tmp_path: Path) -> None:
     """Only what was meant for a setting is worth a line."""
-    environ = {"PEPPERPY_OTEL_REQUIRE_SERVERS": "1", "PEPPERPY_OTEL_CI": "1"}
+    environ = {"PEPPERPY_OTEL_REQUIRE_SERVERS": "1", "PEPPERPY_OTEL_TEMP": "1"}
     problems = Problems(strict=True)
     Settings.resolve({}, environ=environ, directory=tmp_path, problems=problems)
 

@@ -114,6 +114,24 @@ def test_the_users_limit_is_the_limit(
     assert sum(pipeline.limits) == pytest.approx(0.3)
 
 
+def test_the_end_collects_once(clock: _Clock) -> None:
+    """Between the last flush and the shutdown collecting stops, or every metric left twice."""
+    order: list[str] = []
+
+    class Watched(_Pipeline):
+        def flush(self, timeout: float) -> FlushResult:
+            order.append("flush")
+            return super().flush(timeout)
+
+        def shutdown(self, timeout: float) -> FlushResult:
+            order.append("shutdown")
+            return super().shutdown(timeout)
+
+    pipeline = Watched(clock, [FlushResult()] * 2)
+    _handle(pipeline, stop_collecting=lambda: order.append("stop collecting")).shutdown()
+    assert order == ["flush", "stop collecting", "shutdown"]
+
+
 def test_parts_of_the_user_that_fail_or_hang_do_not_matter(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -136,7 +136,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 
 def _is_strict(environ: Mapping[str, str]) -> bool:
-    return environ.get("PEPPERPY_OTEL_STRICT", "").strip().lower() in ("true", "1")
+    return environ.get("PEPPERPY_OTEL_STRICT", "").strip().lower() in ("true", "1", "yes", "on")
 
 
 def _replace_process(executable: str, command: list[str]) -> int:

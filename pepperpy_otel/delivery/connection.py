@@ -7,6 +7,9 @@ for ever. Here each connect, write and read gets what is left until one deadline
 from __future__ import annotations
 
 import contextlib
+
+# The resolver imports it with the first name: a fork in that moment would hang the child.
+import encodings.idna  # noqa: F401
 import http.client
 import io
 import socket

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.delivery.destination import Destination
+from pepperpy_otel.delivery.forks import held_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,23 +47,26 @@ def build_destination(
 
 
 def _otlp_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
-    if endpoint.protocol == "grpc":
-        from pepperpy_otel.delivery.grpc import GrpcSender
+    with held_off():
+        if endpoint.protocol == "grpc":
+            from pepperpy_otel.delivery.grpc import GrpcSender
 
-        return GrpcSender(signal, endpoint)
-    from pepperpy_otel.delivery.http import HttpSender
+            return GrpcSender(signal, endpoint)
+        from pepperpy_otel.delivery.http import HttpSender
 
-    return HttpSender(signal, endpoint)
+        return HttpSender(signal, endpoint)
 
 
 def _stock_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
-    from pepperpy_otel.delivery.stock import StockSender, stock_exporter
+    with held_off():
+        from pepperpy_otel.delivery.stock import StockSender, stock_exporter
 
-    return StockSender(signal, stock_exporter(signal, endpoint), endpoint.shown)
+        return StockSender(signal, stock_exporter(signal, endpoint), endpoint.shown)
 
 
 def _exporter_sender(name: str, signal: Signal, exporter: Any) -> Sender:
-    from pepperpy_otel.delivery.stock import ExporterSender
+    with held_off():  # not what follows: nobody knows how long others take
+        from pepperpy_otel.delivery.stock import ExporterSender
 
     is_instance = hasattr(exporter, "export") and not isinstance(exporter, type)
     made = exporter if is_instance else exporter()
@@ -70,6 +74,7 @@ def _exporter_sender(name: str, signal: Signal, exporter: Any) -> Sender:
 
 
 def _console_sender(signal: Signal) -> Sender:
-    from pepperpy_otel.delivery.stock import ExporterSender, console_exporter
+    with held_off():
+        from pepperpy_otel.delivery.stock import ExporterSender, console_exporter
 
-    return ExporterSender(signal, console_exporter(signal), "the console")
+        return ExporterSender(signal, console_exporter(signal), "the console")

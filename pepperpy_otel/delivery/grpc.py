@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import grpc
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from pepperpy_otel._version import __version__
 from pepperpy_otel.delivery.encoding import SERVICES, Encoder, read_answer
 from pepperpy_otel.delivery.outcome import Outcome, from_grpc, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pepperpy_otel.delivery.counts import Signal
     from pepperpy_otel.delivery.endpoint import OtlpEndpoint
 
 USER_AGENT = f"pepperpy-otel/{__version__}"
+_KEY = re.compile(r"[0-9a-z_.-]+")
 #: After these a channel waits before it connects again, longer each time; a new one does not.
 _STALE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 
@@ -32,6 +36,7 @@ class GrpcSender:
 
     Raises:
         OSError: A certificate cannot be read.
+        ValueError: A header cannot be carried.
     """
 
     def __init__(self, signal: Signal, endpoint: OtlpEndpoint) -> None:
@@ -42,10 +47,7 @@ class GrpcSender:
         self._credentials = credentials_of(endpoint) if secure else None
         headers = {name.lower(): value for name, value in endpoint.headers.items()}
         agent = headers.pop("user-agent", USER_AGENT)
-        self._metadata = tuple(
-            (name, value.encode() if name.endswith("-bin") else value)
-            for name, value in headers.items()
-        )
+        self._metadata = metadata_of(headers)
         self._options = [
             ("grpc.primary_user_agent", agent),
             # Else a new channel would take over the waiting time of the one it replaces.
@@ -75,9 +77,9 @@ class GrpcSender:
             )
         except grpc.RpcError as error:
             return self._failed(error, count, timeout)
-        except ValueError as error:  # metadata that gRPC cannot carry, or a closed channel
+        except ValueError as error:  # the channel was closed from another thread
             self.close()
-            return Outcome(retry=True, error=one_line(str(error)), misconfigured=True)
+            return Outcome(retry=True, error=one_line(str(error)))
         return read_answer(self.signal, answer, count)
 
     def _connected(self) -> Any:
@@ -121,6 +123,25 @@ def address_of(endpoint: OtlpEndpoint) -> tuple[str, bool]:
     return endpoint.url, not endpoint.insecure
 
 
+def metadata_of(headers: Mapping[str, str]) -> tuple[tuple[str, str | bytes], ...]:
+    """Headers as gRPC carries them: ASCII text, or bytes under names that end in ``-bin``.
+
+    Raises:
+        ValueError: One cannot be carried. (gRPC would call each request INTERNAL.)
+    """
+    metadata: list[tuple[str, str | bytes]] = []
+    for name, value in headers.items():
+        if not _KEY.fullmatch(name):
+            raise ValueError(f"gRPC cannot carry a header of the name {name!r}")
+        if name.endswith("-bin"):
+            metadata.append((name, value.encode()))
+        elif value.isascii() and value.isprintable():
+            metadata.append((name, value))
+        else:
+            raise ValueError(f"gRPC cannot carry the value of the header {name}: it is not ASCII")
+    return tuple(metadata)
+
+
 def credentials_of(endpoint: OtlpEndpoint) -> Any:
     """The TLS set-up; a client certificate does not need an authority of our own beside it."""
     chain = _read(endpoint.client_certificate)
@@ -137,9 +158,6 @@ def _read(path: str | None) -> bytes | None:
 def retry_delay(error: Any) -> float | None:
     """Seconds that the server asked us to wait, in a RetryInfo among the status details."""
     try:
-        from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-        from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-
         for key, value in error.trailing_metadata() or ():
             if key != "grpc-status-details-bin":
                 continue

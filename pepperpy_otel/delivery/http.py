@@ -12,6 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
 from pepperpy_otel._version import __version__
 from pepperpy_otel.delivery.connection import Connection, Deadline
 from pepperpy_otel.delivery.encoding import Encoder, read_answer
@@ -178,10 +180,8 @@ def _message(content_type: str, body: bytes) -> str:
 
 def _status_message(body: bytes) -> str:
     try:
-        from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-
         return str(Status.FromString(body).message)
-    except Exception:  # not a Status, or no such package: the number has to do
+    except Exception:  # not a Status: the number has to do
         return ""
 
 

@@ -64,8 +64,9 @@ def install_noise_filter(record: Callable[[str, Callable[[], None]], None]) -> N
         record: Takes what was changed, in words, and what undoes it.
     """
     noise = NoiseFilter()
-    known = [name for name in logging.Logger.manager.loggerDict if name.startswith(PREFIX)]
-    loggers = [logging.getLogger(name) for name in {*LOGGERS, *known}]
+    known = list(logging.Logger.manager.loggerDict)  # a copy: other threads make loggers
+    names = {*LOGGERS, *(name for name in known if name.startswith(PREFIX))}
+    loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
         logger.addFilter(noise)
 

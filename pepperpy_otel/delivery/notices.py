@@ -5,7 +5,6 @@ Nothing in between: an outage is news once, and so is a server that refuses what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pepperpy_otel import errors
@@ -21,12 +20,12 @@ MOST_LOSSES = 16
 _WORDS = {"traces": "spans", "metrics": "data points", "logs": "log records"}
 
 
-@dataclass(slots=True)
 class _Outage:
-    since: float
-    dropped_before: int
-    lanes: set[Lane] = field(default_factory=set)
-    delivered: int = 0
+    def __init__(self, since: float, dropped_before: int, lane: Lane) -> None:
+        self.since = since
+        self.dropped_before = dropped_before
+        self.lanes = {lane}
+        self.delivered = 0
 
 
 class Notices:
@@ -84,7 +83,7 @@ class Notices:
         if outage is not None:
             outage.lanes.add(lane)
             return
-        self._outages[key] = _Outage(self._clock(), self._dropped(), {lane})
+        self._outages[key] = _Outage(self._clock(), self._dropped(), lane)
         errors.warn(
             "%s: cannot deliver %s to %s: %s; %s",
             self._name,

@@ -7,7 +7,7 @@ and tried again like an outage, since a person can repair them while the telemet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 #: HTTP answers after which the same request may succeed later.
 HTTP_RETRY = frozenset({429, 502, 503, 504})
@@ -20,8 +20,7 @@ GRPC_RETRY = frozenset(
 GRPC_MISCONFIGURED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one batch. Numbers are items: spans, data points, records.
 
     Args:
@@ -49,7 +48,7 @@ class Outcome:
         if not count or self.retry:  # a batch that is tried again is encoded again
             return self
         error = "; ".join(part for part in (self.error, error) if part) or None
-        return replace(self, unencodable=count, error=error)
+        return self._replace(unencodable=count, error=error)
 
 
 def from_http(

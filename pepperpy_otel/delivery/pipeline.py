@@ -8,13 +8,12 @@ result = pipeline.flush(5.0)   # FlushResult: truthy only if everything arrived
 
 from __future__ import annotations
 
-import os
 import random as _random
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING
 
+from pepperpy_otel.delivery import forks
 from pepperpy_otel.delivery.account import Account, LaneCounts
 from pepperpy_otel.delivery.collection import MetricCollection
 from pepperpy_otel.delivery.counts import SIGNALS, FlushResult, PipelineStats, SignalCounts
@@ -63,6 +62,7 @@ class Pipeline:
         wakeup: Callable[[], Wakeup] = Wakeup,
     ) -> None:
         self._clock = clock
+        self._closed = False
         metric_lanes: list[Lane] = []
         self._metrics = MetricCollection(metric_lanes, metric_interval, metric_timeout, clock)
         self._workers = [
@@ -104,15 +104,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Start one thread for each destination; they live until ``shutdown()``."""
-        if hasattr(os, "register_at_fork"):
-            after_fork = weakref.WeakMethod(self._after_fork)
-
-            def in_child() -> None:
-                method = after_fork()
-                if method is not None:
-                    method()
-
-            os.register_at_fork(after_in_child=in_child)
+        forks.follow(self)
         for worker in self._workers:
             worker.start()
 
@@ -139,7 +131,8 @@ class Pipeline:
             worker.stop(deadline - self._clock())
         return result
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """In a forked child: nothing waits, counts are zero, threads and connections are new."""
         self._metrics.after_fork()
         for account in self._accounts.values():
             account.reset()
@@ -188,7 +181,7 @@ class Pipeline:
         No callback of the app's may hold us up, and in a signal handler this very thread may
         hold a lock of the SDK's.
         """
-        if not self._metrics.active:
+        if self._closed or not self._metrics.active:
             return
         done = Wakeup()
 
@@ -208,6 +201,7 @@ class Pipeline:
             done.wait(deadline - self._clock())
 
     def _close(self) -> None:
+        self._closed = True
         for lanes in self._lanes.values():
             for lane in lanes:
                 lane.queue.close()

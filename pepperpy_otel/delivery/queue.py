@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pepperpy_otel.delivery.tally import Tally
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
+class QueueLimits(NamedTuple):
     """How much of a signal is kept, and how it is sent on.
 
     Args:
@@ -58,16 +56,16 @@ class RecordQueue:
     def __init__(self, limits: QueueLimits, wake: Callable[[], None]) -> None:
         self._limits = limits
         self._wake = wake
+        self._closed = False
         self.reset()
 
     def reset(self) -> None:
-        """Empty, counts from zero, open: how a forked child starts. No lock is inherited."""
+        """Empty, counts from zero: how a forked child starts. What was closed stays closed."""
         self.accepted = Tally()
         self.evicted = Tally()
         self._entries: deque[Entry] = deque()
         self._items = 0
         self._bytes = 0
-        self._closed = False
         self.notify_at = self._limits.batch_size
 
     @property

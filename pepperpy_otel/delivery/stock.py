@@ -8,7 +8,6 @@ outages bridged uses our own senders, which is the default.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import _compat
@@ -44,7 +43,7 @@ class ExporterSender:
             self._export(measure(data)[0], data, timeout_millis=timeout * 1000) for data in items
         ]
         failed = next((outcome for outcome in outcomes if outcome.error), Outcome())
-        return replace(failed, delivered=sum(outcome.delivered for outcome in outcomes))
+        return failed._replace(delivered=sum(outcome.delivered for outcome in outcomes))
 
     def _export(self, count: int, batch: Any, **options: Any) -> Outcome:
         try:

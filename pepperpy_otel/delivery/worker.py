@@ -117,6 +117,8 @@ class Worker:
 
     def start(self) -> None:
         """Start the thread. At interpreter shutdown there may be none: what waits stays pending."""
+        if self._thread is not None:
+            return
         self._running = True
         self._thread = threading.Thread(
             target=self._run, name=f"pepperpy-otel-{self.name}", daemon=True
@@ -247,7 +249,9 @@ class Worker:
             self._notices.attempted(lane, outcome)
             if outcome.retry:
                 tries -= 1
-                if not tries or not self._pause_until(lane.not_before, ticket.deadline):
+                if outcome.misconfigured or not tries:
+                    return True
+                if not self._pause_until(lane.not_before, ticket.deadline):
                     return True
         self._notices.drained(lane)
         return False

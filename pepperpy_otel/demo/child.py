@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         runpy.run_path(script, run_name="__main__")
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
         if telemetry is not None:
             telemetry.shutdown()
             Path(counts).write_text(json.dumps(as_json(telemetry.stats())), encoding="utf-8")

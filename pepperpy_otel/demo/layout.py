@@ -203,8 +203,8 @@ def failed_line(report: Report, symbols: Symbols) -> Iterator[Line]:
         for event in span.events
         if event.name == "exception"
     ]
-    reason = f" {symbols.dot} {one_line(reasons[0])}" if reasons else ""
+    reason = f" {symbols.dot} for example {one_line(reasons[0])}" if reasons else ""
     yield (
-        Part(f"{len(report.failed)} of {report.traces} traces failed", "error"),
+        Part(f"{len(report.failed)} of {report.traces} traces have an error", "error"),
         Part(reason, "dim"),
     )

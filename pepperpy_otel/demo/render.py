@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pepperpy_otel.demo.text import Line, Part, Symbols
+from pepperpy_otel.demo.text import ASCII, Line, Part, Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ STYLES = {
     "title": "bold",
     "name": "bold",
     "dim": "dim",
-    "log": "cyan",
+    "log": "green",
     "warning": "yellow",
     "error": "red",
     "good": "bold green",
     "number": "default",
-    "command": "bold cyan",
+    "command": "cyan",
     "service 0": "bold magenta",
-    "service 1": "bold blue",
+    "service 1": "bold cyan",
 }
 
 
@@ -62,9 +62,7 @@ class PlainScreen:
     def show(self, line: Line) -> None:
         """Print one line."""
         text = "".join(part.text for part in line).rstrip()
-        encoding = self._stream.encoding or "ascii"
-        # A log record may say anything, the terminal may not be able to.
-        print(text.encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
+        print(_showable(text, self._stream.encoding), file=self._stream, flush=True)
 
     @contextlib.contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -80,6 +78,7 @@ class RichScreen:
         from rich.console import Console
 
         self._console: Any = Console(file=stream, highlight=False)
+        self._encoding = stream.encoding
         self.symbols = Symbols.for_encoding(stream.encoding)
         self.width = _bounded(self._console.width)
 
@@ -87,19 +86,29 @@ class RichScreen:
         """Print one line."""
         from rich.text import Text
 
-        text = Text.assemble(*((part.text, STYLES.get(part.style, "")) for part in line))
+        text = Text.assemble(
+            *((_showable(part.text, self._encoding), STYLES.get(part.style, "")) for part in line)
+        )
+        text.rstrip()
         self._console.print(text, no_wrap=True, overflow="ignore", crop=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show the text beside something that turns."""
-        with self._console.status(text) as status:
+        spinner = "line" if self.symbols is ASCII else "dots"
+        with self._console.status(text, spinner=spinner) as status:
             yield status.update
 
 
 def screen(stream: TextIO, *, plain: bool) -> Screen:
     """The screen for a stream: rich on a terminal, unless told otherwise."""
     return RichScreen(stream) if stream.isatty() and not plain else PlainScreen(stream)
+
+
+def _showable(text: str, encoding: str | None) -> str:
+    """A log record may say anything, the terminal may not be able to."""
+    encoding = encoding or "ascii"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _bounded(width: int) -> int:

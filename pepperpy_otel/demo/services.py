@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 INVENTORY, STOREFRONT = "inventory", "storefront"
-READY_SECONDS = 30.0
-STOP_SECONDS = 8.0
+READY_SECONDS = 60.0
+STOP_SECONDS = 10.0
 #: Of the user's own settings for OTLP, those that lead elsewhere than the demo wants to go.
 DIRECTIONS = ("_ENDPOINT", "_PROTOCOL")
 

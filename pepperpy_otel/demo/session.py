@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,9 +80,17 @@ def _run(screen: Screen, seconds: float, target: Target) -> Run:
                 change(f"Sending requests for {seconds:g} s ... {count} answered")
 
             answers = drive(services.address, seconds, on_answer)
+        screen.show((Part(_summary(answers)),))
         with screen.working("Stopping the services, which send what is left ..."):
             services.stop()
         return Run(answers, services.counts(), services.complaints())
+
+
+def _summary(answers: Sequence[Answer]) -> str:
+    """How many requests got which answer."""
+    by_status = sorted(Counter(answer.status for answer in answers).items())
+    parts = [f"{count} x {status or 'no answer'}" for status, count in by_status]
+    return f"{len(answers)} requests: {', '.join(parts)}."
 
 
 def _show_report(screen: Screen, run: Run, store: Store) -> bool:
@@ -123,7 +132,7 @@ def _show_sent(screen: Screen, run: Run, target: Target) -> Iterator[str]:
 
 def _where(run: Run) -> Iterator[tuple[str, str]]:
     """Where in a usual stack the things are that this run made."""
-    for what, status in (("an order placed", 201), ("an order that failed", 502)):
+    for what, status in (("a placed order", 201), ("a failed order", 502)):
         traces = [answer.trace_id for answer in run.answers if answer.status == status]
         if traces:
             yield f"Jaeger, {what}", f"trace {traces[-1]}"

@@ -6,7 +6,7 @@ them; whatever is not plain directories (zip files, finders of others) is left t
 """
 
 # Making a path object of each file takes longer than reading it.
-# ruff: noqa: PTH113, PTH118, PTH119, PTH208
+# ruff: noqa: PTH113, PTH118, PTH208
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ INSTRUMENTORS = "opentelemetry_instrumentor"
 BEFORE = "opentelemetry_pre_instrument"
 AFTER = "opentelemetry_post_instrument"
 _GROUPS = (INSTRUMENTORS, BEFORE, AFTER)
+
+_directories: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Candidate:
 
 def installed() -> list[Candidate]:
     """Every entry point of the three groups, in the order of ``sys.path``."""
-    return list(_scan()) if _is_plain() else _ask_importlib()
+    return list(_scan()) if is_plain() else _ask_importlib()
 
 
 def candidate_of(entry_point: EntryPoint) -> Candidate:
@@ -78,14 +80,24 @@ def candidate_of(entry_point: EntryPoint) -> Candidate:
     )
 
 
-def _is_plain() -> bool:
+def is_plain() -> bool:
     """Whether everything that is installed lies in directories on ``sys.path``."""
+    return not any(
+        hasattr(finder, "find_distributions") and not _looks_at_the_path(finder)
+        for finder in sys.meta_path
+    ) and not any(entry.endswith(".egg") or os.path.isfile(entry) for entry in _path())
+
+
+def _path() -> list[str]:
+    """``sys.path`` without what the import system ignores there."""
+    return [entry for entry in sys.path if isinstance(entry, str)]
+
+
+def _looks_at_the_path(finder: Any) -> bool:
+    """Python's own finder, and that of the package ``importlib_metadata``."""
     from importlib.machinery import PathFinder
 
-    return not any(
-        finder is not PathFinder and hasattr(finder, "find_distributions")
-        for finder in sys.meta_path
-    ) and not any(entry.endswith(".egg") or os.path.isfile(entry) for entry in sys.path)
+    return finder is PathFinder or type(finder).__module__.startswith("importlib_metadata")
 
 
 def _ask_importlib() -> list[Candidate]:
@@ -94,36 +106,57 @@ def _ask_importlib() -> list[Candidate]:
     return [candidate_of(found) for group in _GROUPS for found in entry_points(group=group)]
 
 
-def _scan() -> Iterator[Candidate]:
-    seen: set[str] = set()
-    for entry in sys.path:
-        for directory in _metadata_directories(entry or os.curdir):
-            # The first one of a name counts, as it does for imports.
-            name = os.path.basename(directory).partition("-")[0]
-            known = re.sub(r"[-_.]+", "_", name).lower()
-            if known not in seen:
-                seen.add(known)
-                yield from _candidates_in(directory)
+def normalized(name: str) -> str:
+    """A distribution's name as a key: lower case, underscores."""
+    return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _metadata_directories(path: str) -> Iterator[str]:
+def directory_of(distribution: str) -> str | None:
+    """Where the metadata of a distribution lies, as of the last look at what is installed."""
+    return (_directories or _look()).get(distribution)
+
+
+def _look() -> dict[str, str]:
+    """Where the metadata of each distribution lies, by its normalized name."""
+    global _directories
+    found: dict[str, str] = {}
+    for entry in _path():
+        path = entry or os.curdir
+        try:
+            names = os.listdir(path)
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                known = normalized(name.rpartition(".")[0].partition("-")[0])
+                # The first one of a name counts, as it does for imports.
+                found.setdefault(known, os.path.join(path, name))
+    _directories = found
+    return found
+
+
+def read(directory: str, name: str) -> str:
+    """The text of a metadata file, empty where there is none."""
     try:
-        names = os.listdir(path)
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
-        return
-    for name in names:
-        if name.endswith((".dist-info", ".egg-info")):
-            yield os.path.join(path, name)
+        return ""
+
+
+def _scan() -> Iterator[Candidate]:
+    for directory in _look().values():
+        yield from _candidates_in(directory)
 
 
 def _candidates_in(directory: str) -> Iterator[Candidate]:
-    text = _read(directory, "entry_points.txt")
+    text = read(directory, "entry_points.txt")
     group = ""
     for line in text.splitlines() if "opentelemetry_" in text else ():
         stripped = line.strip()
         if stripped.startswith("[") and stripped.endswith("]"):
-            group = stripped[1:-1].strip()
-        elif group in _GROUPS and "=" in stripped and not stripped.startswith(("#", ";")):
+            group = stripped[1:-1]
+        elif group in _GROUPS and "=" in stripped and not stripped.startswith("#"):
             name, _, value = (part.strip() for part in stripped.partition("="))
             yield _candidate(group, name, value.partition("[")[0].strip(), directory)
 
@@ -134,17 +167,9 @@ def _candidate(group: str, name: str, value: str, directory: str) -> Candidate:
         name,
         value,
         functools.partial(_load, value),
-        lambda: _read(directory, "METADATA") or _read(directory, "PKG-INFO"),
+        lambda: read(directory, "METADATA") or read(directory, "PKG-INFO"),
         functools.partial(_distribution, directory),
     )
-
-
-def _read(directory: str, name: str) -> str:
-    try:
-        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def _load(value: str) -> Any:

@@ -55,6 +55,7 @@ class Deferred:
             with hooks.undisturbed:
                 self.run()
             return
+        hooks.protect(self._candidate.module)
         self.state = f"waiting for {' or '.join(self._modules)}"
         for module in self._modules:
             hooks.when_imported(module, self._imported)
@@ -101,7 +102,7 @@ class Deferred:
             self.run()
 
     def _load_and_instrument(self) -> str:
-        conflict = None if self._checked or not self._modules else self._conflict()
+        conflict = None if self._checked else self._conflict()
         if conflict is not None:
             if conflict.found or conflict.found_any:
                 warn("instrumentation %s is left out: %s", self.name, conflict)
@@ -113,13 +114,14 @@ class Deferred:
             self._to_undo.append(frameworks.quiet_starlette(instrumentor, self._exclude_spans))
         arguments = defaults.arguments_for(self.name, exclude_spans=self._exclude_spans)
         instrumentor.instrument(**{**arguments, **self._arguments}, skip_dep_check=True)
-        self._to_undo.append(instrumentor.uninstrument)
+        if hasattr(instrumentor, "uninstrument"):  # upstream asks for instrument() only
+            self._to_undo.append(instrumentor.uninstrument)
         return "instrumented"
 
     def _conflict(self) -> Any:
         """What is installed and does not go with the instrumentation, as upstream finds it."""
         distribution = self._candidate.distribution()
-        if distribution is None:
+        if distribution is None or not libraries.libraries_of(self._candidate):
             return None
         from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 

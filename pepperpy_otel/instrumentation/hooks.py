@@ -18,13 +18,14 @@ No lock here: two threads may import, register and undo at the same time, and a 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel.errors import report_internal
+from pepperpy_otel.errors import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 _waiting: dict[str, deque[Callable[[], None]]] = {}
 
 #: What instrumentations are made of: not to be disturbed while it is being imported.
-_FOUNDATION = "wrapt"
 _FOUNDATIONS = "opentelemetry."
+_foundations = {"wrapt"}
 
 
 class _Thread(threading.local):
@@ -74,17 +75,20 @@ def when_imported(name: str, callback: Callable[[], None]) -> None:
 
 
 def forget(name: str, callback: Callable[[], None]) -> None:
-    """Take back a callback that has not been called; the last one takes the hook with it."""
-    try:
+    """Take back a callback, if it is still waiting; behind the last one the hook goes too."""
+    with contextlib.suppress(ValueError):
         _waiting.get(name, deque()).remove(callback)
-    except ValueError:
-        return
-    if not any(_waiting.values()):
+    if _finder in sys.meta_path and not any(_waiting.values()):
         # Another list, not this one without it: a thread that is going through the finders right
         # now would miss the one that moves up into the gap.
         sys.meta_path = [finder for finder in sys.meta_path if finder is not _finder]
         if any(_waiting.values()):  # registered in this very moment
             _install()
+
+
+def protect(name: str) -> None:
+    """Let no callback run while this module is being imported, since one may need all of it."""
+    _foundations.add(name)
 
 
 class _Undisturbed:
@@ -94,13 +98,13 @@ class _Undisturbed:
         _thread.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        while _thread.depth == 1 and _thread.postponed:
-            name, callback = _thread.postponed.popleft()
-            try:
-                callback()
-            except Exception as error:
-                report_internal(f"what follows the import of {name}", error)
-        _thread.depth -= 1
+        try:
+            while _thread.depth == 1 and _thread.postponed:
+                name, callback = _thread.postponed.popleft()
+                with guarded(f"what follows the import of {name}"):
+                    callback()
+        finally:
+            _thread.depth -= 1
 
 
 undisturbed = _Undisturbed()
@@ -108,12 +112,14 @@ undisturbed = _Undisturbed()
 
 def _postpone(name: str) -> None:
     """Have everything that waits for the module called as soon as this thread is out of it all."""
-    callbacks = _waiting.get(name)
-    while callbacks:
-        try:
+    callbacks = _waiting.get(name, deque())
+    with contextlib.suppress(IndexError):  # none is left, or another thread was faster
+        while True:
             _thread.postponed.append((name, callbacks.popleft()))
-        except IndexError:  # another thread was faster
-            return
+
+
+def _matters(name: str) -> bool:
+    return bool(_waiting.get(name)) or name in _foundations or name.startswith(_FOUNDATIONS)
 
 
 def _install() -> None:
@@ -139,18 +145,17 @@ class _Finder:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """What the other finders find, if it matters, to be loaded with our words behind it."""
-        matters = (
-            _waiting.get(fullname) or fullname == _FOUNDATION or fullname.startswith(_FOUNDATIONS)
-        )
-        if not matters or fullname in _thread.searching:
+        if fullname in _thread.searching or not _matters(fullname):
             return None
         _thread.searching.add(fullname)  # another finder may ask all of them again
         try:
             spec = self._ask_the_others(fullname, path, target)
+            if spec is not None and hasattr(spec.loader, "exec_module"):
+                spec.loader = _Loader(spec.loader, fullname)  # type: ignore[assignment]
+        except Exception:  # the others are asked again behind us, and tell the importer themselves
+            return None
         finally:
             _thread.searching.discard(fullname)
-        if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _Loader(spec.loader, fullname)  # type: ignore[assignment]
         return spec
 
     def _ask_the_others(self, *asked: Any) -> ModuleSpec | None:
@@ -168,6 +173,10 @@ class _Loader:
     def __init__(self, loader: Any, name: str) -> None:
         self._loader = loader
         self._name = name
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # whoever asks for the spec only sees the true loader
+        return type(self._loader)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

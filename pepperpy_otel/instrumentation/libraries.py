@@ -11,7 +11,12 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from pepperpy_otel.instrumentation import catalog
+from pepperpy_otel.instrumentation.catalog import normalized
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pepperpy_otel.instrumentation.catalog import Candidate
 
 _OURS = "opentelemetry.instrumentation."
@@ -64,7 +69,7 @@ def modules_of(candidate: Candidate) -> tuple[str, ...]:
     if known is not None:
         return known
     modules: list[str] = []
-    for library in _libraries(candidate):
+    for library in libraries_of(candidate):
         found = _modules_of_library(library)
         if not found:
             return ()  # not to be found out, so it is loaded as upstream does it
@@ -81,17 +86,14 @@ def _logging() -> tuple[str, ...]:
     return () if asked else (_LOGGING,)
 
 
-def _libraries(candidate: Candidate) -> list[str]:
+def libraries_of(candidate: Candidate) -> list[str]:
+    """The distributions that it says it instruments, in normalized names."""
     found = _INSTRUMENTS.findall(candidate.metadata())
-    libraries = [_normalized(name) for name, _ in found]
-    alternatives = [_normalized(name) for name, either in found if either]
+    libraries = [normalized(name) for name, _ in found]
+    alternatives = [normalized(name) for name, either in found if either]
     # One distribution may hold an instrumentation for each alternative (httpx, httpx2).
-    own = _normalized(candidate.name)
+    own = normalized(candidate.name)
     return [own] if own in alternatives else libraries
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def _modules_of_library(library: str) -> tuple[str, ...]:
@@ -108,12 +110,19 @@ def _can_be_imported(name: str) -> bool:
 
 def _look_up(library: str) -> tuple[str, ...]:
     """What an installed distribution of that name contains; not installed: the name itself."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        found = distribution(library)
-    except PackageNotFoundError:
+    if not catalog.is_plain():
+        return ()
+    directory = catalog.directory_of(library)
+    if directory is None:
         return (library,)
-    top_level = (found.read_text("top_level.txt") or "").split()
-    files = {file.parts[0].partition(".")[0] for file in found.files or () if file.suffix == ".py"}
-    return tuple(top_level) or tuple(sorted(name for name in files if name.isidentifier()))
+    top_level = catalog.read(directory, "top_level.txt").split()
+    return tuple(top_level) or tuple(sorted(set(_top_level(catalog.read(directory, "RECORD")))))
+
+
+def _top_level(record: str) -> Iterator[str]:
+    """The first part of each Python file in a ``RECORD``, as modules are called."""
+    for line in record.splitlines():
+        path = line.partition(",")[0]
+        name = path.partition("/")[0].partition(".")[0]
+        if path.endswith(".py") and name.isidentifier():
+            yield name

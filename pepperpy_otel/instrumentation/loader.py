@@ -99,7 +99,7 @@ def defer(
 
 def states() -> dict[str, str]:
     """Where each chosen instrumentation stands, in words, by its name."""
-    return {deferred.name: deferred.state for deferred in _chosen.values()}
+    return {deferred.name: deferred.state for deferred in list(_chosen.values())}
 
 
 def _choose(

@@ -34,6 +34,8 @@ EVENT_LOGGER = "pepperpy.events"
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 #: How many of the newest events and of the most frequent errors an answer shows in full.
 SHOWN = 100
+#: Numbers up to here are summed up.
+_MAX_NUMBER = 1e300
 
 
 class LogAggregator:
@@ -226,10 +228,10 @@ def _values(events: list[Event]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it can be summed up; an integer of hundreds of digits overflows beside a float."""
-    if isinstance(value, int):
-        return not isinstance(value, bool) and value.bit_length() <= 64
-    return isinstance(value, float)
+    """Whether it can be summed up: what is too large would make the sum an infinity."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _MAX_NUMBER
 
 
 def _errors(events: list[Event]) -> list[dict[str, Any]]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:
+    _StreamHandler = logging.StreamHandler  # generic at run time from Python 3.11 on
 
 
-class ConsoleHandler(logging.StreamHandler[Any]):
+class ConsoleHandler(_StreamHandler):
     """Writes each record as one line to whatever ``sys.stderr`` is at that moment.
 
     An error in writing (a closed pipe, an encoding) is never the app's problem.

@@ -8,13 +8,15 @@ telemetry the root logger has to stand at INFO. What the app set (and what it se
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import TYPE_CHECKING
 
 from pepperpy_otel.logging.records import is_at_least
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
+    from types import FrameType
 
 
 class RootLevel:
@@ -61,7 +63,7 @@ class RootLevel:
             if current.level:
                 return False  # its own level let it through
             current = current.parent
-        return True
+        return _was_logged_here()
 
     def _lower(self) -> None:
         if self.app > self._wanted:
@@ -73,3 +75,25 @@ class RootLevel:
             del vars(self._root)["setLevel"]
         if self._root.level == self._wanted and self.app > self._wanted:
             type(self._root).setLevel(self._root, self.app)
+
+
+#: Frames between ``Logger._log`` and ``hides()``: two of ours, ``handle``, and those of others
+#: that hooked in beside us.
+_FRAMES = 8
+_LOG = logging.Logger._log.__code__
+
+
+def _was_logged_here() -> bool:
+    """Whether the record comes from ``logger.info()`` and the like, which look at the level.
+
+    ``logger.handle(record)`` does not: it is how records of other processes are passed on (the
+    logging cookbook's listener), and without us the handlers show them all.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_code is _LOG:
+            return True
+        frame = frame.f_back
+    return False

@@ -111,6 +111,9 @@ class RootHandlers(list[logging.Handler]):
     def __contains__(self, handler: object) -> bool:
         return super().__contains__(handler) or any(handler is one for one in self._ours)
 
+    def __repr__(self) -> str:
+        return repr([*self])
+
     def remove(self, handler: logging.Handler) -> None:
         """Take out a handler of the app."""
         if not any(handler is one for one in self._ours):

@@ -41,7 +41,7 @@ def launch(*command, cwd=None, **env):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -176,7 +176,7 @@ def test_bad_settings_are_one_line_each(executed, monkeypatch, capsys):
     assert executed
 
 
-@pytest.mark.parametrize("strict", ["true", "1", " TRUE "])
+@pytest.mark.parametrize("strict", ["true", "1", " TRUE ", "yes", "on"])
 def test_strict_settings(executed, monkeypatch, strict):
     """With PEPPERPY_OTEL_STRICT a bad setting stops the program before it starts."""
     monkeypatch.setenv("OTEL_PROPAGATORS", "typo")

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import collections
+import collections.abc
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +19,22 @@ from tests.delivery.fakes import RESOURCE, FakeSender, make_records, make_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class Attributes(collections.abc.Mapping):  # type: ignore[type-arg]
+    """A mapping that can do no more than a mapping must."""
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 class RecordOnly(type(ALWAYS_OFF)):  # type: ignore[misc]
@@ -120,6 +139,9 @@ def test_larger_items_have_larger_estimates() -> None:
     record = make_records("y" * 5000)[0].log_record
     assert record_bytes(record) > 5000
     assert attribute_bytes(None) == 0
+    plain = types.MappingProxyType(collections.ChainMap({"a": "x" * 100}))
+    assert attribute_bytes(plain) > 100
+    assert attribute_bytes(Attributes(plain)) == attribute_bytes(plain)
     assert value_bytes([b"x" * 100, {"k": ("y" * 100,)}]) > 200
 
 

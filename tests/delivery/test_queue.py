@@ -115,15 +115,18 @@ def test_a_closed_queue_takes_and_counts_nothing() -> None:
 
 
 def test_a_reset_queue_is_new() -> None:
-    """A forked child starts with nothing and from zero, open."""
+    """A forked child starts with nothing and from zero."""
     queue, woken = make(batch_size=2)
     queue.append(1, 1)
-    queue.close()
     queue.reset()
     assert (len(queue), queue.estimated_bytes, queue.accepted.value()) == (0, 0, 0)
     queue.append(2, 1)
     queue.append(3, 1)
     assert woken == [1]
+    queue.close()
+    queue.reset()
+    queue.append(4, 1)
+    assert len(queue) == 0
 
 
 @pytest.mark.parametrize("limits", [{"max_items": 50}, {"max_bytes": 500}])

@@ -293,6 +293,53 @@ def test_a_worker_that_cannot_start_keeps_the_app_going(
     assert made.shutdown(30).pending.traces == 1
 
 
+def test_a_start_is_one_start(pipeline: Callable[..., Any]) -> None:
+    """Starting again makes no second thread."""
+    made = pipeline([FakeSender()])
+    thread = made._workers[0]._thread
+    made.start()
+    assert made._workers[0]._thread is thread
+
+
+def test_a_batch_that_was_thrown_out_meanwhile_is_no_batch(still_pipeline: Any) -> None:
+    """Between the look and the grasp the queue may have run empty."""
+    pipeline, _ = still_pipeline(FakeSender())
+    assert pipeline._lanes["traces"][0].attempt(1.0) == Outcome()
+
+
+def test_senders_need_no_interrupt(pipeline: Callable[..., Any]) -> None:
+    """It is an extra: without it a hung send is left to its own timeout."""
+    sender = FakeSender()
+    sender.interrupt = None  # type: ignore[assignment, method-assign]
+    sender.gate = threading.Event()
+    made = pipeline([sender])
+    put(made, "a")
+    assert not made.shutdown(0.05)
+    del sender.interrupt
+    pipeline_without = pipeline([object.__new__(Plain)])
+    put(pipeline_without, "a")
+    assert not pipeline_without.shutdown(0.05)
+    sender.gate.set()
+    Plain.gate.set()
+
+
+class Plain:
+    """A sender with nothing but what the contract asks for."""
+
+    signal = "traces"
+    gate = threading.Event()
+
+    def __call__(self) -> Plain:
+        return self
+
+    def send(self, items: Any, timeout: float) -> Outcome:
+        self.gate.wait(30)
+        return Outcome(delivered=len(items))
+
+    def close(self) -> None:
+        pass
+
+
 def test_a_worker_closes_its_senders_when_it_ends(pipeline: Callable[..., Any]) -> None:
     """Connections are closed once, also by a sender whose close fails."""
 

@@ -17,7 +17,7 @@ pepperpy_otel.configure("child", traces="none", metrics="none", logs="none", ins
 def run_child(tmp_path):
     """Run a script as a child of the demo; what it wrote as its counts."""
 
-    def run(script, *, before=""):
+    def run(script, *, before="", endless=False):
         (tmp_path / "script.py").write_text(script)
         arguments = [str(tmp_path / "script.py"), str(tmp_path / "counts.json")]
         code = f"{before}\nimport sys; from pepperpy_otel.demo import child; "
@@ -32,6 +32,8 @@ def run_child(tmp_path):
         ) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
+            if not endless:
+                process.wait(timeout=30)
             _, err = process.communicate(timeout=30)  # which closes its input
         return process.returncode, first, err, services.read_counts(tmp_path / "counts.json")
 
@@ -54,7 +56,7 @@ def test_counts_are_written_when_the_script_ends(run_child):
 def test_the_end_of_its_input_ends_the_script(run_child):
     """A service that would run for ever ends in order, with its counts."""
     script = "import time\nprint('running', flush=True)\nwhile True: time.sleep(0.05)"
-    status, first, err, counts = run_child(script, before=CONFIGURE)
+    status, first, err, counts = run_child(script, before=CONFIGURE, endless=True)
 
     assert (status, first, err) == (0, "running\n", "")
     assert counts is not None

@@ -274,7 +274,7 @@ def test_failed_line():
     made = report.Report((), None, 3, [each for each in traces if each.failed], [], [])
 
     assert text(layout.failed_line(made, Symbols())) == (
-        "2 of 3 traces failed · ShelfJammed: no way"
+        "2 of 3 traces have an error · for example ShelfJammed: no way"
     )
 
 
@@ -283,6 +283,6 @@ def test_failed_line_without_a_reason():
     failed = tree.build([make.span("a", status="error")], [])
 
     assert text(layout.failed_line(report.Report((), None, 1, failed, [], []), ASCII)) == (
-        "1 of 1 traces failed"
+        "1 of 1 traces have an error"
     )
     assert text(layout.failed_line(report.Report((), None, 1, [], [], []), ASCII)) == ""

@@ -27,14 +27,14 @@ class Stream(io.TextIOWrapper):
         return self.buffer.getvalue().decode(self.encoding)
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+@pytest.fixture(params=["utf-8"])
+def terminal(monkeypatch, request):
     """A terminal with colours and 90 columns, whatever the tests run in."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "90")
-    stream = Stream(tty=True)
+    stream = Stream(tty=True, encoding=request.param)
     yield stream
     stream.close()
 
@@ -117,6 +117,18 @@ def test_working_on_a_terminal_leaves_no_trace(terminal):
     shown = terminal.text()
     assert "Working" in shown
     assert shown.endswith("\x1b[2K")  # the line was erased
+
+
+@pytest.mark.parametrize("terminal", ["ascii"], indirect=True)
+def test_a_terminal_without_unicode(terminal):
+    """Neither the line that moves nor a log record needs characters that are not there."""
+    screen = render.screen(terminal, plain=False)
+    with screen.working("Working ..."):
+        pass
+    screen.show((Part("snow ☃", "name"),))
+
+    assert "snow ?" in terminal.text()
+    assert screen.symbols == ASCII
 
 
 def test_os_has_no_say_in_the_width_of_a_pipe(monkeypatch):

@@ -117,9 +117,12 @@ def test_everything_received(play, output):
     """The trace, its logs, the metrics, the counts and the verdict, from what was received."""
     counts = dict.fromkeys(("storefront", "inventory"), make.stats((1, 1, 1)))
 
-    assert play(FakeServices(counts, send=send_trace), answers=[Answer(200)]) is True
+    assert (
+        play(FakeServices(counts, send=send_trace), answers=[Answer(200)] * 2 + [Answer(0)]) is True
+    )
 
     text = output.text()
+    assert "3 requests: 1 x no answer, 2 x 200." in text
     assert "One of 1 traces, as it was received" in text
     assert "hello" in text
     assert "shop.orders" in text

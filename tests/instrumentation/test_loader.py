@@ -1,234 +1,407 @@
-"""Each instrumentation is loaded when its library is, alone in its failures, and undone."""
+"""What is chosen waits for its library, runs once, alone in its failures, and can be undone."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import threading
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pepperpy_otel.instrumentation import loader
-from pepperpy_otel.ledger import Ledger
+from pepperpy_otel.errors import ConfigurationError, Problems
+from pepperpy_otel.instrumentation import hooks, loader
+from tests.instrumentation.conftest import calls_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    Install = Callable[..., None]
-
-
-def _calls(name: str) -> list[Any]:
-    calls: list[Any] = importlib.import_module(f"fake_{name}_instrumentation").calls
-    return calls
+    from tests.instrumentation.conftest import Ledger, Site
 
 
-def test_an_instrumentor_waits_for_its_library(install: Install, library: Install) -> None:
-    """Nothing is imported before the app imports the library; then it is instrumented once."""
-    install("waiting", requires="waiting~=1.0")
-    library("waiting")
-    ledger = Ledger()
-    loader.instrument(["waiting"], record=ledger.record)
-    assert "fake_waiting_instrumentation" not in sys.modules
-    importlib.import_module("waiting")
-    importlib.reload(sys.modules["waiting"])
-    assert _calls("waiting") == [("instrument", {})]
-    assert ledger.undo().restored == ("instrumentation waiting",)
-    assert [what for what, _ in _calls("waiting")] == ["instrument", "uninstrument"]
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Upstream warns where something is instrumented twice; that must not happen."""
+    with caplog.at_level(logging.WARNING, logger="opentelemetry"):
+        yield
+    assert [record.getMessage() for record in caplog.records] == []
 
 
-def test_a_library_that_is_there_is_instrumented_at_once(
-    install: Install, library: Install
-) -> None:
-    """An app that calls configure() late still gets its spans."""
-    install("present", requires="present>=1")
-    library("present")
-    importlib.import_module("present")
-    loader.instrument(True, disabled=_all_but("present"), record=Ledger().record)
-    assert _calls("present") == [("instrument", {})]
+def _point(name: str) -> EntryPoint:
+    (point,) = entry_points(group="opentelemetry_instrumentor", name=name)
+    return point
 
 
-def test_after_the_rollback_an_import_instruments_nothing(
-    install: Install, library: Install
-) -> None:
-    """A hook that still waits is inert, and a new configure() waits anew."""
-    install("later", requires="later>=1")
-    library("later")
-    ledger = Ledger()
-    loader.instrument(["later"], record=ledger.record)
-    ledger.undo()
-    loader.instrument(["later"], record=ledger.record)
-    importlib.import_module("later")
-    assert _calls("later") == [("instrument", {})]
+def test_it_waits_for_its_library(site: Site, record: Ledger, lines: list[str]) -> None:
+    """Nothing is imported before the app imports the library; then it runs, once."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a >= 1.0")
+    loader.instrument(["a"], record=record)
+    assert loader.states() == {"a": "waiting for lib_a"}
+    assert "instrumentation_of_a" not in sys.modules
+    module = importlib.import_module("lib_a")
+    importlib.reload(module)
+    assert calls_of("a") == [{}]
+    assert loader.states() == {"a": "instrumented"}
+    assert lines == []
 
 
-def test_without_a_known_library_it_is_loaded_at_once(install: Install) -> None:
-    """An instrumentation that names no library is loaded as upstream does."""
-    install("unnamed", library=False)
-    loader.instrument(["unnamed"], record=Ledger().record)
-    assert _calls("unnamed") == [("instrument", {})]
+def test_undoing_takes_it_back(site: Site, record: Ledger) -> None:
+    """And leaves nothing that would run later; a second configure() begins again."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a")
+    for round_ in range(1, 3):
+        loader.instrument(["a"], record=record)
+        importlib.import_module("lib_a")
+        assert record.names == ["instrumentation a"]
+        record.undo()
+        assert calls_of("a") == [{}, "uninstrument"] * round_
+        assert loader.states() == {}
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("raise ImportError('built for another libc')", "ImportError: built for another libc"),
-        ("raise ValueError('of the test_loader kind')", "ValueError: of the test_loader kind"),
-    ],
-)
-def test_one_that_fails_is_named_and_costs_only_itself(
-    install: Install, capsys: pytest.CaptureFixture[str], source: str, words: str
-) -> None:
-    """The app's import works, the other instrumentations too, and one line says what is missing."""
-    install("failing", source=source, library=False)
-    install("fine", library=False)
-    loader.instrument(["failing", "fine"], record=Ledger().record)
-    assert _calls("fine") == [("instrument", {})]
-    [line] = capsys.readouterr().err.splitlines()
-    assert f"instrumentation failing is left out: {words}" in line
+def test_undone_while_it_waits(site: Site, record: Ledger) -> None:
+    """The import that comes later is nothing but an import."""
+    site.module("lib_a")
+    site.instrumentation("a", "lib_a")
+    loader.instrument(["a"], record=record)
+    record.undo()
+    importlib.import_module("lib_a")
+    assert calls_of("a") == []
+    loader.instrument(["a"], record=record)
+    assert loader.states()["a"].startswith("left out: ")
 
 
-def test_one_whose_library_is_half_there_is_left_out_silently(
-    install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A module that is missing is no news: the instrumentation's library is not installed."""
-    install("missing", source="import no_such_library_at_all", library=False)
-    loader.instrument(["missing"], record=Ledger().record)
-    assert capsys.readouterr().err == ""
+def test_a_library_that_is_there_is_instrumented_at_once(site: Site, record: Ledger) -> None:
+    """Whoever configures late gets spans too."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a")
+    importlib.import_module("lib_a")
+    loader.instrument(["a"], record=record)
+    assert calls_of("a") == [{}]
 
 
-def test_a_library_that_is_not_installed_is_left_out_silently(
-    install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An instrumentation without its library, here a module of the same name, does nothing."""
-    install("homonym", requires="no-such-distribution>=1")
-    importlib.import_module("homonym")
-    loader.instrument(["homonym"], record=Ledger().record)
-    sys.modules["no_such_distribution"] = sys.modules["homonym"]
-    try:
-        loader.instrument(["homonym"], record=Ledger().record)
-    finally:
-        del sys.modules["no_such_distribution"]
-    assert "fake_homonym_instrumentation" not in sys.modules
-    assert capsys.readouterr().err == ""
+def test_without_a_library_it_runs_at_once(site: Site, record: Ledger) -> None:
+    """As upstream would do it."""
+    site.instrumentation("a")
+    loader.instrument(["a"], record=record)
+    assert calls_of("a") == [{}]
 
 
-def test_a_version_that_cannot_be_instrumented_is_named(
-    install: Install, library: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line says which versions would do and which one is there."""
-    install("ancient", requires="ancient>=2")
-    library("ancient", "1.0")
-    loader.instrument(["ancient"], record=Ledger().record)
-    importlib.import_module("ancient")
-    [line] = capsys.readouterr().err.splitlines()
-    assert "instrumentation ancient is left out" in line
-    assert "ancient 1.0" in line
+def test_chosen_once_runs_once(site: Site, record: Ledger) -> None:
+    """``opentelemetry-instrument`` and then ``configure()``, or twice the same."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a")
+    loader.defer(_point("a"), record=record, skip_dep_check=True)
+    loader.instrument(["a", "a"], record=record)
+    importlib.import_module("lib_a")
+    loader.instrument(["a"], record=record)
+    assert calls_of("a") == [{}]
+    assert record.names == ["instrumentation a"]
 
 
-def test_what_the_app_has_instrumented_itself_is_left_to_it(
-    install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """No second time, no warning about it, and the rollback does not take the app's away."""
-    install("owned", library=False)
-    importlib.import_module("fake_owned_instrumentation").Instrumentor().instrument()
-    ledger = Ledger()
-    loader.instrument(["owned"], record=ledger.record)
-    assert _calls("owned") == [("instrument", {})]
-    assert ledger.undo().restored == ()
-    assert capsys.readouterr().err == ""
-    importlib.import_module("fake_owned_instrumentation").Instrumentor().uninstrument()
+def test_deferred_by_a_launcher(site: Site, record: Ledger) -> None:
+    """What it passes reaches the instrumentation, over our defaults."""
+    site.module("lib_a")
+    site.instrumentation("a", "lib_a")
+    loader.defer(_point("a"), record=record, skip_dep_check=True, answer=5)
+    assert calls_of("a") == []
+    importlib.import_module("lib_a")
+    assert calls_of("a") == [{"answer": 5}]
+
+
+def test_an_entry_point_without_a_distribution(site: Site, record: Ledger) -> None:
+    """Nobody knows what it waits for, nor what it needs: it runs at once."""
+    site.instrumentation("a", "lib_a >= 5")
+    bare = EntryPoint("a", "instrumentation_of_a:Instrumentor", "opentelemetry_instrumentor")
+    loader.defer(bare, record=record)
+    assert calls_of("a") == [{}]
 
 
 @pytest.mark.parametrize(
     ("selection", "disabled"),
-    [(False, ()), (["other"], ()), (True, ("*",)), (["chosen"], ("chosen",))],
+    [(False, ()), (["b"], ()), (["a"], ("*",)), (["a"], ("a",)), ((), ())],
 )
 def test_what_is_not_wanted_is_not_loaded(
-    install: Install, selection: Any, disabled: tuple[str, ...]
+    site: Site, record: Ledger, selection: Any, disabled: tuple[str, ...]
 ) -> None:
-    """Selection and the disabled list say what runs."""
-    install("chosen", library=False)
-    names = disabled if selection is not True or "*" in disabled else _all_but("chosen")
-    loader.instrument(selection, disabled=names, record=Ledger().record)
-    assert "fake_chosen_instrumentation" not in sys.modules
+    """The selection and the disabled ones decide."""
+    site.instrumentation("a")
+    site.instrumentation("b", "lib_b")
+    loader.instrument(selection, disabled=disabled, record=record)
+    assert "a" not in loader.states()
+    assert "instrumentation_of_a" not in sys.modules
 
 
-def test_pre_and_post_hooks_run_as_upstream_does(
-    install: Install, capsys: pytest.CaptureFixture[str]
+def test_all_that_are_installed(site: Site, record: Ledger) -> None:
+    """The names are those of ``importlib.metadata``."""
+    site.instrumentation("a", "lib_a")
+    skipped = ("system_metrics", "threading")
+    loader.instrument(True, disabled=skipped, record=record)
+    found = {point.name for point in entry_points(group="opentelemetry_instrumentor")}
+    assert set(loader.states()) == found - set(skipped)
+    assert "a" in found
+
+
+def test_names_that_are_not_installed(site: Site, record: Ledger, lines: list[str]) -> None:
+    """One line each, with what there is; the others run."""
+    site.instrumentation("a")
+    loader.instrument(["a", "typo"], record=record, setting="X", source="environment")
+    assert calls_of("a") == [{}]
+    (line,) = lines
+    assert line.startswith("X='typo' (environment) is not an installed instrumentation; ")
+    assert "installed are: a" in line
+    problems = Problems()
+    loader.instrument(["typo"], record=record, problems=problems)
+    assert [error.value for error in problems.errors] == ["typo"]
+    with pytest.raises(ConfigurationError):
+        loader.instrument(["typo"], record=record, problems=Problems(strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"body": "raise RuntimeError('no')"}, "RuntimeError: no"),
+        ({"start": "raise ImportError('wrong libc')"}, "ImportError: wrong libc"),
+        ({"start": "import no_such_part"}, "No module named 'no_such_part'"),
+    ],
+)
+def test_a_failure_is_named_and_costs_only_itself(
+    site: Site, record: Ledger, lines: list[str], arguments: dict[str, str], words: str
 ) -> None:
-    """Hooks of others around the instrumentation are called; one that raises is reported."""
-    source = "calls = []\ndef hook():\n    calls.append('hook')\n"
-    install(
-        "before",
-        source=source,
-        library=False,
-        group="opentelemetry_pre_instrument",
-        attribute="hook",
+    """The library is imported, the next one is instrumented, and one line says what is missing."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a", **arguments)
+    site.instrumentation("b", "lib_a")
+    loader.instrument(["a", "b"], record=record)
+    assert importlib.import_module("lib_a").__name__ == "lib_a"
+    assert calls_of("b") == [{}]
+    (line,) = lines
+    assert line.startswith("instrumentation a failed and is left out: ")
+    assert words in line
+    assert words in loader.states()["a"]
+
+
+def test_a_library_that_is_not_installed_is_no_news(
+    site: Site, record: Ledger, lines: list[str]
+) -> None:
+    """Instrumentations are installed for what may come; upstream is silent too."""
+    site.instrumentation("a", start="import no_such_library")
+    site.module("lib_b")
+    site.instrumentation("b", "lib_b")
+    importlib.import_module("lib_b")  # a module of that name, but no such distribution
+    loader.instrument(["a", "b"], record=record)
+    assert lines == []
+    assert loader.states()["a"] == "left out: No module named 'no_such_library'"
+    assert "no installed version was found" in loader.states()["b"]
+
+
+def test_a_version_that_it_does_not_know(site: Site, record: Ledger, lines: list[str]) -> None:
+    """One line when the library is imported, and nothing is loaded."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a >= 2.0")
+    loader.instrument(["a"], record=record)
+    assert lines == []
+    importlib.import_module("lib_a")
+    (line,) = lines
+    assert line.startswith("instrumentation a is left out: ")
+    assert "lib_a>=2.0" in line
+    assert "lib_a 1.0" in line
+    assert "instrumentation_of_a" not in sys.modules
+
+
+def test_one_that_cannot_be_taken_back(site: Site, record: Ledger, lines: list[str]) -> None:
+    """Upstream asks for ``instrument()`` only, so that must do."""
+    site.module(
+        "minimal",
+        """
+        calls = []
+
+        class Instrumentor:
+            def instrument(self, **kwargs):
+                calls.append(kwargs)
+        """,
     )
-    install(
-        "after",
-        source=source + "    raise OSError('of the test_loader kind')\n",
-        library=False,
-        group="opentelemetry_post_instrument",
-        attribute="hook",
-    )
-    loader.instrument([], record=Ledger().record)
-    assert _calls("before") == _calls("after") == ["hook"]
-    assert "opentelemetry_post_instrument after" in capsys.readouterr().err
+    site.distribution("minimal", "[opentelemetry_instrumentor]\nminimal = minimal:Instrumentor\n")
+    loader.instrument(["minimal"], record=record)
+    assert importlib.import_module("minimal").calls == [{"skip_dep_check": True}]
+    record.undo()
+    assert lines == []
 
 
-def test_an_error_in_a_hook_does_not_fail_the_apps_import(
-    install: Install,
-    library: Install,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_broken_metadata_is_named(
+    site: Site, record: Ledger, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even a bug of ours leaves the import statement alone."""
-    install("robust", requires="robust>=1")
-    library("robust")
+    """What goes wrong before the waiting begins is one line too."""
 
-    def broken(*_: Any) -> None:
-        raise KeyError("of the test_loader kind")
+    def fail(_: object) -> tuple[str, ...]:
+        raise ValueError("broken")
 
-    monkeypatch.setattr(loader.moments, "when_ready", broken)
-    loader.instrument(["robust"], record=Ledger().record)
-    assert importlib.import_module("robust").value == 1
-    assert "instrumentation robust" in capsys.readouterr().err
+    monkeypatch.setattr("pepperpy_otel.instrumentation.libraries.modules_of", fail)
+    site.instrumentation("a", "lib_a")
+    loader.instrument(["a"], record=record)
+    assert lines == ["instrumentation a is left out: ValueError: broken"]
+    assert loader.states() == {"a": "failed: ValueError: broken"}
 
 
-def test_two_threads_that_import_at_once_instrument_once(
-    install: Install, library: Install
-) -> None:
-    """The hook runs in whichever thread imports first; the other one waits for the module."""
-    install("shared", requires="shared>=1")
-    library("shared")
-    loader.instrument(["shared"], record=Ledger().record)
-    barrier = threading.Barrier(2)
+def test_what_the_app_has_instrumented_is_the_app_s(site: Site, record: Ledger) -> None:
+    """Not a second time, and not taken back either."""
+    site.instrumentation("a")
+    own = importlib.import_module("instrumentation_of_a").Instrumentor()
+    own.instrument(mine=True)
+    loader.instrument(["a"], record=record)
+    assert loader.states() == {"a": "instrumented by the app"}
+    record.undo()
+    assert calls_of("a") == [{"mine": True}]
+    own.uninstrument()
 
-    def run() -> None:
-        barrier.wait(10)
-        importlib.import_module("shared")
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+def test_an_app_that_imports_an_instrumentation_by_hand(site: Site, record: Ledger) -> None:
+    """That imports the library in the middle; ours must not need the half-imported module."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.module("opentelemetry_by_hand", "import lib_a")
+    site.instrumentation("a", "lib_a", start="import lib_a")
+    loader.instrument(["a"], record=record)
+    importlib.import_module("instrumentation_of_a")
+    assert calls_of("a") == [{}]
+
+
+def test_an_undoing_that_fails_says_so(site: Site, record: Ledger) -> None:
+    """The ledger puts it into the report."""
+    site.instrumentation("a", undo="raise RuntimeError('no way back')")
+    loader.instrument(["a"], record=record)
+    ((_, undo),) = record.entries
+    with pytest.raises(RuntimeError, match="no way back"):
+        undo()
+    assert loader.states() == {}
+
+
+def test_undone_while_another_thread_instruments(site: Site, record: Ledger) -> None:
+    """Whichever comes last, nothing stays instrumented."""
+    gate: Any = type(sys)("lib_gate")
+    gate.entered, gate.go_on = threading.Event(), threading.Event()
+    sys.modules["lib_gate"] = gate
+    site.module("lib_a")
+    site.distribution("lib_a")
+    body = "import lib_gate; lib_gate.entered.set(); lib_gate.go_on.wait(10)"
+    site.instrumentation("a", "lib_a", body=body)
+    loader.instrument(["a"], record=record)
+    importing = threading.Thread(target=importlib.import_module, args=("lib_a",))
+    importing.start()
+    assert gate.entered.wait(10)
+    record.undo()
+    gate.go_on.set()
+    importing.join(10)
+    del sys.modules["lib_gate"]
+    assert calls_of("a") == [{}, "uninstrument"]
+
+
+def test_threads_that_import_at_once_instrument_once(site: Site, record: Ledger) -> None:
+    """Whichever imports first."""
+    site.module("lib_a")
+    site.distribution("lib_a")
+    site.instrumentation("a", "lib_a")
+    loader.instrument(["a"], record=record)
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait(10)
+        importlib.import_module("lib_a")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert _calls("shared") == [("instrument", {})]
+    assert calls_of("a") == [{}]
 
 
-def test_an_entry_point_without_a_distribution_is_taken(install: Install) -> None:
-    """A launcher may hand over entry points that know nothing of their distribution."""
-    from importlib.metadata import EntryPoint
+def test_two_libraries_for_one_instrumentation(site: Site, record: Ledger) -> None:
+    """The first one that is imported lets it run; the second one changes nothing."""
+    site.module("lib_a")
+    site.module("lib_b")
+    for name in ("lib_a", "lib_b"):
+        site.distribution(name)
+    site.module("instrumentation_of_ab", "calls = []")
+    site.instrumentation("c", "lib_a")
+    (site.path / "instrumentation_of_c-1.0.dist-info" / "METADATA").write_text(
+        "Name: instrumentation_of_c\nVersion: 1.0\n"
+        "Requires-Dist: lib_a; extra == 'instruments'\n"
+        "Requires-Dist: lib_b>=1; python_version > '3' and extra == \"instruments\"\n\n"
+    )
+    loader.instrument(["c"], record=record)
+    assert loader.states() == {"c": "waiting for lib_a or lib_b"}
+    importlib.import_module("lib_b")
+    importlib.import_module("lib_a")
+    assert calls_of("c") == [{}]
 
-    install("bare", library=False)
-    point = EntryPoint("bare", "fake_bare_instrumentation:Instrumentor", loader.GROUP)
-    loader.defer(point, record=Ledger().record, skip_dep_check=True)
-    assert _calls("bare") == [("instrument", {})]
+
+def test_hooks_before_and_after(site: Site, record: Ledger, lines: list[str]) -> None:
+    """As upstream runs them, around the instrumentations; one that raises is one line."""
+    site.module(
+        "hooks_of_others",
+        """
+        order = []
+
+        def before():
+            order.append("before")
+
+        def after():
+            import instrumentation_of_a
+            order.append(f"after {len(instrumentation_of_a.calls)}")
+
+        def broken():
+            raise RuntimeError("no")
+        """,
+    )
+    site.distribution(
+        "hooks_of_others",
+        """
+        [opentelemetry_pre_instrument]
+        before = hooks_of_others:before
+        broken = hooks_of_others:broken
+        [opentelemetry_post_instrument]
+        after = hooks_of_others:after
+        """,
+    )
+    site.instrumentation("a")
+    loader.instrument(["a"], record=record)
+    assert importlib.import_module("hooks_of_others").order == ["before", "after 1"]
+    assert lines == ["opentelemetry_pre_instrument hook broken failed: RuntimeError: no"]
 
 
-def _all_but(name: str) -> tuple[str, ...]:
-    from importlib.metadata import entry_points
+def test_our_own_bug_does_not_fail_the_app_s_import(
+    site: Site, record: Ledger, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reported, and the module is imported."""
+    site.module("lib_a")
+    site.instrumentation("a", "lib_a")
 
-    return tuple(p.name for p in entry_points(group=loader.GROUP) if p.name != name)
+    def fail(_: object) -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr("pepperpy_otel.instrumentation.deferred.Deferred.run", fail)
+    loader.instrument(["a"], record=record)
+    assert importlib.import_module("lib_a").__name__ == "lib_a"
+    assert "what follows the import of lib_a" in lines[0]
+
+
+def test_the_user_s_patterns_count_from_wherever(
+    site: Site, record: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of pyproject.toml reach every instrumentation; undone with the rest."""
+    monkeypatch.delenv("OTEL_PYTHON_EXCLUDED_URLS", raising=False)
+    site.instrumentation("a", body="import os; kwargs = os.environ['OTEL_PYTHON_EXCLUDED_URLS']")
+    loader.instrument(["a"], record=record, excluded_urls=["/a", "/b"])
+    assert calls_of("a") == ["/a,/b"]
+    record.undo()
+    assert "OTEL_PYTHON_EXCLUDED_URLS" not in __import__("os").environ
+    assert hooks._finder not in sys.meta_path

@@ -1,10 +1,9 @@
 """The program that test_differences.py runs under two distros: all of telemetry.
 
 It does the same thing each time it is run, one step after the other, and ends at once. What is
-different by nature (ports, ids, times) is replaced by compare.py.
+different by nature (ports, ids, times) is replaced by facts.py.
 """
 
-# ruff: noqa: D103
 import asyncio
 import logging
 import os

@@ -1,6 +1,5 @@
 """The part of compared_app.py that works through instrumented libraries."""
 
-# ruff: noqa: D103
 import asyncio
 import contextlib
 import logging

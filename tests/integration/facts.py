@@ -1,46 +1,32 @@
 """What a program exported, as facts that two runs can be compared by.
 
-A fact is one field of one thing: ``Key(subject, name, occurrence, field)`` and its value as text.
+A fact is one field of one thing: ``Key(subject, name, field, occurrence)`` and its value as text.
 Ids become the path of the span that they stand for, times become ``now``, ports ``<port>``; all
 else stays as it was sent.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from google.protobuf.message import Message
-
 from tests.integration.sink import SIGNALS, Request, Sink
+from tests.integration.values import any_value, attributes, clean, prefixed, when
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 PRESENT = "present"
 ABSENT = "absent"
-NOW = "now"
 # How the client talks to the server is no part of what is exported.
 CONNECTION_HEADERS = frozenset(
     ("host", "accept", "accept-encoding", "connection", "content-length", "grpc-accept-encoding")
 )
-# Times that the program sets itself lie in the past; all others are those of the run.
-OLDEST_NOW = 1_750_000_000_000_000_000
 # What is measured and not counted differs from run to run.
-MEASURED = re.compile(r"\.(duration|cpu\.\w+|memory\.\w+)$")
+MEASURED = re.compile(r"^(process|cpython)\.|\.duration$")
 # Of many measurements the SDK keeps some by chance as exemplars; and of those outside of spans.
 MANY = re.compile(r"\.(duration|active_requests)$")
 # The remote parent that the program pretends to have.
 REMOTE_TRACE = bytes.fromhex("5b8aa5a2d2c872e8321cf37308d69df2")
 REMOTE_SPAN = bytes.fromhex("5fb397be34d26b51")
-VOLATILE = (
-    (re.compile(r"(127\.0\.0\.1|localhost):\d+"), r"\1:<port>"),
-    (re.compile(r"port=\d+"), "port=<port>"),
-    (re.compile(r"0x[0-9a-f]{6,}"), "<address>"),
-)
-# One frame of a traceback: the line with the file, then the code and its markers.
-TELEMETRY_FRAME = re.compile(
-    r'  File "[^"\n]*/(?:opentelemetry|pepperpy_otel)/[^\n]*\n(?:    [^\n]*\n)*'
-)
-UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 class Key(NamedTuple):
@@ -68,6 +54,8 @@ def collect(sink: Sink) -> Facts:
     tree = _Tree(sink)
     for request in sink.requests:
         facts.update(_headers(request))
+    # The interval never ends within the run: metrics are collected once, at its end.
+    facts[Key("request", "metrics", "number")] = str(len(sink.taken("metrics")))
     for signal in SIGNALS:
         for message in sink.taken(signal):
             facts.update(_resources(signal, message))
@@ -193,18 +181,18 @@ def _span(span: Any, tree: _Tree) -> Iterator[tuple[str, str]]:
         yield "in the trace of its parent", str(parent.trace_id == span.trace_id)
     elif span.parent_span_id:
         yield "in the remote trace", str(span.trace_id == REMOTE_TRACE)
-    yield from _prefixed("attributes.", span.attributes)
+    yield from prefixed("attributes.", span.attributes)
     for number, event in enumerate(span.events):
         prefix = f"events.{number}"
         yield prefix, f"{event.name} at {when(event.time_unix_nano)}"
         yield f"{prefix}.dropped", str(event.dropped_attributes_count)
-        yield from _prefixed(f"{prefix}.", event.attributes)
+        yield from prefixed(f"{prefix}.", event.attributes)
     for number, link in enumerate(span.links):
         prefix = f"links.{number}"
         yield prefix, tree.reference(link.trace_id, link.span_id)
         yield f"{prefix}.flags", hex(link.flags)
         yield f"{prefix}.dropped", str(link.dropped_attributes_count)
-        yield from _prefixed(f"{prefix}.", link.attributes)
+        yield from prefixed(f"{prefix}.", link.attributes)
 
 
 # -------------------------------------------------------------------------------------- metrics
@@ -262,7 +250,7 @@ def _point(point: Any, name: str, tree: _Tree) -> Iterator[tuple[str, str]]:
         yield prefix, tree.reference(exemplar.trace_id, exemplar.span_id)
         yield f"{prefix}.time", when(exemplar.time_unix_nano)
         yield f"{prefix}.value", f"{which} {getattr(exemplar, which)}"
-        yield from _prefixed(f"{prefix}.", exemplar.filtered_attributes)
+        yield from prefixed(f"{prefix}.", exemplar.filtered_attributes)
 
 
 def _distribution(point: Any, measured: bool) -> Iterator[tuple[str, str]]:
@@ -295,7 +283,7 @@ def _logs(sink: Sink, tree: _Tree) -> Iterator[tuple[Key, str]]:
     for signal, _, entry in _scopes(sink):
         if signal == "logs":
             for record in entry.log_records:
-                name = f"{entry.scope.name}: {clean(_any(record.body))[:60]}"
+                name = f"{entry.scope.name}: {clean(any_value(record.body))[:60]}"
                 occurrence = f"#{seen[name]}"
                 seen[name] += 1
                 for field, value in _log(record, tree):
@@ -304,7 +292,7 @@ def _logs(sink: Sink, tree: _Tree) -> Iterator[tuple[Key, str]]:
 
 def _log(record: Any, tree: _Tree) -> Iterator[tuple[str, str]]:
     yield "", PRESENT
-    yield "body", clean(_any(record.body))
+    yield "body", clean(any_value(record.body))
     yield "body type", record.body.WhichOneof("value") or "none"
     yield "severity", f"{record.severity_number} {record.severity_text}".strip()
     yield "event_name", record.event_name
@@ -313,56 +301,4 @@ def _log(record: Any, tree: _Tree) -> Iterator[tuple[str, str]]:
     yield "span", tree.reference(record.trace_id, record.span_id)
     yield "flags", hex(record.flags)
     yield "dropped", str(record.dropped_attributes_count)
-    yield from _prefixed("attributes.", record.attributes)
-
-
-# --------------------------------------------------------------------------------------- values
-
-
-def _prefixed(prefix: str, items: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Attributes as fields; of a stack trace, the frames of telemetry are only counted."""
-    for name, value in attributes(items).items():
-        if name == "exception.stacktrace":
-            value, number = TELEMETRY_FRAME.subn("", value)
-            yield f"{prefix}{name}, frames of telemetry", str(number)
-        yield f"{prefix}{name}", value
-
-
-def attributes(items: Iterable[Any]) -> dict[str, str]:
-    """Attributes as text that tells a string from a number."""
-    found = {}
-    for item in items:
-        value = item.value
-        if item.key.endswith("port") and value.WhichOneof("value") == "int_value":
-            found[item.key] = "<port>"
-        elif UUID.match(value.string_value):
-            found[item.key] = "<uuid>"
-        else:
-            found[item.key] = clean(_any(value))
-    return found
-
-
-def when(nanoseconds: int) -> str:
-    """``now`` for the time of the run; what the program has set itself stays."""
-    return NOW if nanoseconds > OLDEST_NOW else str(nanoseconds)
-
-
-def clean(text: str) -> str:
-    """Without what differs from run to run."""
-    for pattern, replacement in VOLATILE:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def _any(value: Message) -> str:
-    kind = value.WhichOneof("value")
-    content: Any = getattr(value, kind) if kind else None
-    shown: dict[str | None, Callable[[], str]] = {
-        "array_value": lambda: f"[{', '.join(_any(item) for item in content.values)}]",
-        "kvlist_value": lambda: (
-            "{" + ", ".join(f"{item.key}: {_any(item.value)}" for item in content.values) + "}"
-        ),
-        "string_value": lambda: content,
-        None: lambda: "(nothing)",
-    }
-    return shown.get(kind, lambda: f"{kind} {content!r}")()
+    yield from prefixed("attributes.", record.attributes)

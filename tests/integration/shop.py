@@ -145,7 +145,7 @@ def unexpected_output(output: str) -> list[str]:
     for line in output.splitlines():
         if LOG_LINE.match(line):
             in_traceback = " ERROR " in line
-        elif not line or line.startswith("INFO: "):
+        elif not line:
             continue
         elif not in_traceback or "pepperpy_otel" in line or "opentelemetry/sdk" in line:
             unexpected.append(line)

@@ -7,15 +7,15 @@ read from docs/differences.md; the page and the truth cannot drift apart.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from tests.integration import launch
-from tests.integration.differences import PAGE, compare, documented, judge, tables
-from tests.integration.facts import Facts, collect
+from tests.integration.differences import PAGE, Row, compare, documented, judge, tables
+from tests.integration.facts import Facts, Key, collect
 from tests.integration.sink import Sink
 
 pytestmark = pytest.mark.integration
@@ -151,99 +151,143 @@ def test_every_documented_difference_of_configure_occurs(runs: Runs) -> None:
     assert [row for row in rows if row not in used] == []
 
 
+def test_what_differs_is_found_and_judged() -> None:
+    """A changed, a missing and an added fact are differences; a row allows what it names only."""
+    span, event = Key("span", "work", "", "#0"), Key("span", "work", "events.0", "#0")
+    other, metric = Key("span", "other", "", "#0"), Key("metric", "m", "{a=[1]} value", "app")
+    theirs = {span: "present", event: "x at now", other: "present", metric: "as_int 1"}
+    ours = {span: "present", event: "y at now", metric: "as_int 2"}
+    row = Row("metric", "*", "{a=[1]} value", "as_int *", "as_int 2", "why")
+    stale = Row("metric", "*", "{a=[2]} value", "*", "*", "why")
+
+    differences = compare(theirs, ours)
+    undocumented, used = judge(differences, [row, stale])
+
+    assert {each.key for each in differences} == {event, other, metric}
+    assert [each.key for each in undocumented] == [other, event]
+    assert used == {row}
+
+
+def test_a_missing_span_is_one_difference() -> None:
+    """Of what one side has not at all, the fields are not told one by one."""
+    span = Key("span", "work", "", "#0")
+    point = Key("metric", "m", "{a=1}", "app")
+    theirs = {span: "present", span._replace(field="kind"): "internal"}
+    ours = {point: "present", point._replace(field="{a=1} value"): "as_int 1"}
+
+    assert {each.key for each in compare(theirs, ours)} == {span, point}
+
+
+def test_the_tables_of_a_page_are_read_by_heading() -> None:
+    """Cells lose their code marks, an escaped bar stays a bar, text between tables is skipped."""
+    page = (
+        "# One\n\ntext | no table\n\n| A | B |\n|---|---|\n| `a\\|b` | |\n\n## Two\n|C|\n|-|\n|c|\n"
+    )
+
+    assert tables(page) == {"One": [{"A": "a|b", "B": ""}], "Two": [{"C": "c"}]}
+
+
 # ------------------------------------------------------------------------------------ behaviour
 
 ONE_SPAN = """
 from opentelemetry import trace
 with trace.get_tracer("app").start_as_current_span("work"):
     pass
-print("flushed", bool(trace.get_tracer_provider().force_flush(5000)))
+print(bool(trace.get_tracer_provider().force_flush(5000)))
 """
+HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+BEHAVES = {"opentelemetry-distro": "theirs", "pepperpy-otel": "ours"}
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """What a run of ``ONE_SPAN`` showed."""
+class Probe:
+    """What one row of the table about behaviour is asked by: a run of ``ONE_SPAN``.
 
-    sink: Sink
-    stdout: str
+    Attributes:
+        shows: Tells from the sink and from what the script printed how it behaved.
+        answers: What the destination answers first; later it answers 200.
+        settings: Settings of the run.
+    """
 
-    @property
-    def delivered(self) -> str:
-        """Whether the span arrived."""
-        return "delivered" if list(self.sink.items("traces")) else "lost"
+    shows: Callable[[Sink, str], str]
+    answers: Sequence[int] = ()
+    settings: Mapping[str, str] = field(default_factory=lambda: HTTP)
 
-
-def probe(way: str, directory: Path, *answers: int, **settings: str) -> Probed:
-    """Run ``ONE_SPAN`` against a sink that gives these answers first."""
-    command, chosen = WAYS[way]
-    with Sink(answers) as sink:
-        ended = launch.run_script(
-            ONE_SPAN,
-            directory=directory,
-            way=command,
-            settings={
-                "OTEL_EXPORTER_OTLP_ENDPOINT": sink.http,
-                "OTEL_METRICS_EXPORTER": "none",
-                "OTEL_LOGS_EXPORTER": "none",
-                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*",
-                "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
-                **chosen,
-                **settings,
-            },
-        )
-    assert ended.status == 0, ended.stderr
-    return Probed(sink, ended.stdout)
-
-
-def default_protocol(way: str, directory: Path) -> str:
-    """What is spoken when nobody says which protocol."""
-    return probe(way, directory).sink.requests[0].protocol
+    def run(self, way: str, directory: Path) -> str:
+        """Run it one way."""
+        command, chosen = WAYS[way]
+        directory.mkdir(parents=True)
+        with Sink(self.answers) as sink:
+            ended = launch.run_script(
+                ONE_SPAN,
+                directory=directory,
+                way=command,
+                settings={
+                    "OTEL_EXPORTER_OTLP_ENDPOINT": sink.http,
+                    "OTEL_METRICS_EXPORTER": "none",
+                    "OTEL_LOGS_EXPORTER": "none",
+                    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*",
+                    "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+                    **chosen,
+                    **self.settings,
+                },
+            )
+        assert ended.status == 0, ended.stderr
+        return self.shows(sink, ended.stdout)
 
 
-def answer(*statuses: int) -> Callable[[str, Path], str]:
-    """What becomes of a span whose export is answered so at first, and with 200 afterwards."""
-
-    def probed(way: str, directory: Path) -> str:
-        http = "http/protobuf"
-        return probe(way, directory, *statuses, OTEL_EXPORTER_OTLP_PROTOCOL=http).delivered
-
-    return probed
+def protocol(sink: Sink, printed: str) -> str:
+    """What was spoken."""
+    return sink.requests[0].protocol
 
 
-def flush_result(way: str, directory: Path) -> str:
-    """What ``force_flush()`` says after the destination has refused everything."""
-    http = "http/protobuf"
-    shown = probe(way, directory, *[400] * 10, OTEL_EXPORTER_OTLP_PROTOCOL=http).stdout
-    return shown.strip().rpartition(" ")[2]
+def fate(sink: Sink, printed: str) -> str:
+    """What became of the span."""
+    return "delivered" if list(sink.items("traces")) else "lost"
 
 
-PROBES: dict[str, Callable[[str, Path], str]] = {
-    "Protocol when none is set": default_protocol,
-    "Answer 401 (wrong credentials), then 200": answer(401),
-    "Answer 404 (wrong URL), then 200": answer(404),
-    "Answer 307 (redirect), then 200": answer(307),
-    "force_flush() after the destination refused everything": flush_result,
+def said(sink: Sink, printed: str) -> str:
+    """What ``force_flush()`` returned."""
+    return printed.strip()
+
+
+PROBES = {
+    "Protocol when none is set": Probe(protocol, settings={}),
+    "Answer 401 (wrong credentials), then 200": Probe(fate, [401]),
+    "Answer 404 (wrong URL), then 200": Probe(fate, [404]),
+    "Answer 307 (redirect), then 200": Probe(fate, [307]),
+    "force_flush() after the destination refused everything": Probe(said, [400] * 10),
 }
 
 
-def test_every_documented_behaviour_has_its_probe() -> None:
-    """No row without a test, no test without a row."""
-    rows = tables(PAGE.read_text(encoding="utf-8"))[BEHAVIOUR]
+def behaviour_rows() -> list[dict[str, str]]:
+    """The table about behaviour."""
+    return tables(PAGE.read_text(encoding="utf-8"))[BEHAVIOUR]
 
-    assert sorted(row["When"] for row in rows) == sorted(PROBES)
+
+@pytest.fixture(scope="module")
+def behaviour(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """What each probe showed each way, two at a time."""
+    directory = tmp_path_factory.mktemp("behaviour")
+    with ThreadPoolExecutor(2) as pool:
+        started = {
+            (when, way): pool.submit(probe.run, way, directory / f"{number}-{way}")
+            for number, (when, probe) in enumerate(PROBES.items())
+            for way in BEHAVES.values()
+        }
+        return {key: future.result() for key, future in started.items()}
+
+
+def test_every_documented_behaviour_has_its_probe() -> None:
+    """No row without a probe, no probe without a row."""
+    assert sorted(row["When"] for row in behaviour_rows()) == sorted(PROBES)
 
 
 @pytest.mark.parametrize("when", PROBES)
-def test_the_documented_behaviour_is_true(when: str, tmp_path: Path) -> None:
+def test_the_documented_behaviour_is_true(behaviour: dict[tuple[str, str], str], when: str) -> None:
     """Both behave as the page says."""
-    (row,) = (
-        row for row in tables(PAGE.read_text(encoding="utf-8"))[BEHAVIOUR] if row["When"] == when
-    )
-    behaves = {"opentelemetry-distro": "theirs", "pepperpy-otel": "ours"}
-    for way in behaves.values():
-        (tmp_path / way).mkdir()
+    (row,) = (row for row in behaviour_rows() if row["When"] == when)
 
-    shown = {name: PROBES[when](way, tmp_path / way) for name, way in behaves.items()}
+    shown = {name: behaviour[when, way] for name, way in BEHAVES.items()}
 
-    assert shown == {name: row[name] for name in behaves}
+    assert shown == {name: row[name] for name in BEHAVES}

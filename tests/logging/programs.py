@@ -26,6 +26,7 @@ CONFIG = {
 """
 _INI = '''
 import io
+from logging.config import fileConfig
 CONFIG = """
 [loggers]
 keys=root
@@ -132,11 +133,11 @@ old.error("never seen")
         INFOS,
     ),
     "fileConfig before": App(
-        f"{_INI}\nimport logging.config\nlogging.config.fileConfig(io.StringIO(CONFIG))\nconfigure()",
+        f"{_INI}\nfileConfig(io.StringIO(CONFIG))\nconfigure()",
         INFOS,
     ),
     "fileConfig after": App(
-        f"{_INI}\nimport logging.config\nconfigure()\nlogging.config.fileConfig(io.StringIO(CONFIG))",
+        f"{_INI}\nconfigure()\nfileConfig(io.StringIO(CONFIG))",
         INFOS,
     ),
     "handlers on a logger that does not propagate": App(

@@ -25,7 +25,7 @@ from pepperpy_otel.logging.attributes import (
     exception_attributes,
     stacktrace,
 )
-from tests.logging.conftest import Collector
+from tests.logging.conftest import Collector, unhurried
 from tests.logging.test_values import Endless, Nameless, NoClass, Raising, Shouting
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -100,6 +100,7 @@ def _by_the_sdk(attributes: Any, count: int | None, length: int | None) -> Bound
         logging.disable(logging.NOTSET)
 
 
+@unhurried
 @given(
     st.dictionaries(st.one_of(st.text(), st.integers(min_value=1)), VALUES, max_size=8),
     st.one_of(st.none(), st.integers(0, 6)),
@@ -186,6 +187,7 @@ def test_a_structure_without_end_ends() -> None:
     assert wide["all"][TOO_MUCH] == TOO_MUCH  # type: ignore[index, call-overload]
 
 
+@unhurried
 @given(st.binary(max_size=20))
 def test_a_mutable_value_is_copied(content: bytes) -> None:
     """Changing a list after it was logged changes nothing that was logged."""

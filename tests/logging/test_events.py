@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
 from pepperpy_otel.logging.events import event_of, make_event
+from tests.logging.conftest import unhurried
 from tests.logging.test_attributes import VALUES, Half
 from tests.logging.test_plain import Mute
 
@@ -64,6 +65,7 @@ def test_everything_is_bounded() -> None:
     assert len(event.event) == 256
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.one_of(st.text(), st.integers(), st.sampled_from(["msg", "levelno", "name", "args"])),

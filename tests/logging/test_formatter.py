@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from pepperpy_otel import _current
 from pepperpy_otel.logging.formatter import RESERVED, JsonFormatter, TextFormatter
+from tests.logging.conftest import unhurried
 from tests.logging.test_attributes import VALUES, Half
 from tests.logging.test_plain import Mute
 from tests.logging.test_values import Endless, Raising
@@ -173,6 +174,7 @@ class TestJson:
         assert line["exception"]["stacktrace"].endswith("zzz\n")
         assert len(line["exception"]["stacktrace"]) == 65536
 
+    @unhurried
     @given(
         st.dictionaries(
             st.one_of(

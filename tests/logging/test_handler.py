@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
@@ -18,9 +18,10 @@ from opentelemetry.sdk._logs import LoggerProvider as SdkProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from pepperpy_otel.logging.handler import TelemetryHandler
+from pepperpy_otel.logging.handler import TelemetryHandler, is_own
 from pepperpy_otel.logging.provider import LoggerProvider
-from tests.logging.conftest import Collector
+from pepperpy_otel.logging.records import STANDARD
+from tests.logging.conftest import Collector, unhurried
 from tests.logging.test_attributes import VALUES, Half
 from tests.logging.test_values import Endless, Nameless, Raising
 
@@ -76,11 +77,12 @@ def _exc_info(error: BaseException | None, *, raised: bool) -> Any:
         return sys.exc_info()
 
 
+NAMES = st.text(min_size=1).filter(lambda name: name not in STANDARD)
 RECORDS = st.builds(
     logging.makeLogRecord,
     st.fixed_dictionaries(
         {
-            "name": st.text(min_size=1).filter(lambda name: "opentelemetry" not in name),
+            "name": st.text(min_size=1).filter(lambda name: not is_own(name)),
             "levelno": st.integers(0, 60),
             "levelname": st.sampled_from(["DEBUG", "WARNING", "CRITICAL", "AUDIT"]),
             "pathname": st.text(),
@@ -97,7 +99,7 @@ RECORDS = st.builds(
         },
         optional={"otel.event.name": st.text(min_size=1), "event.name": st.text(min_size=1)},
     ).flatmap(
-        lambda known: st.dictionaries(st.text(min_size=1), VALUES, max_size=5).map(
+        lambda known: st.dictionaries(NAMES, VALUES, max_size=5).map(
             lambda extra: {**extra, **known}
         )
     ),
@@ -116,7 +118,7 @@ MESSAGES = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@unhurried
 @given(RECORDS, MESSAGES)
 def test_a_record_is_what_contrib_makes_of_it(
     record: logging.LogRecord, message: tuple[Any, Any]
@@ -170,10 +172,30 @@ def test_the_level_of_the_handler_counts(provider: LoggerProvider, collector: Co
     assert collector.bodies == ["above"]
 
 
+@pytest.mark.parametrize(
+    ("exc_info", "attributes"),
+    [
+        ((None, None, None), {}),
+        ((Boom, None, None), {"exception.type": "Boom"}),
+        ((Boom, Boom(), None), {"exception.type": "Boom"}),
+        ((Boom, Boom(5), None), {"exception.type": "Boom", "exception.message": "5"}),
+        (Boom(5), {"exception.type": "Boom", "exception.message": "5"}),
+    ],
+)
+def test_an_exception_is_as_much_as_there_is(
+    handler: TelemetryHandler, collector: Collector, exc_info: Any, attributes: dict[str, Any]
+) -> None:
+    """Without a message or without a traceback there is none."""
+    handler.handle(logging.makeLogRecord({"name": "app", "exc_info": exc_info}))
+    given = dict(collector.last.attributes or {})
+    assert {k: v for k, v in given.items() if k.startswith("exception.")} == attributes
+
+
 HOSTILE = st.sampled_from([Raising, Endless, Half, object]).map(lambda kind: kind())
 ANYTHING = st.one_of(st.none(), VALUES, HOSTILE, st.text(alphabet=st.characters(codec=None)))
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.one_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,32 @@ def test_assigning_the_attribute_is_obeyed(
     shop.info("info")
     assert lowered.messages == ["debug", "info"]
     assert collector.bodies == ["info"]
+
+
+def test_records_of_other_processes_are_shown_as_before(
+    lowered: Shown, shop: logging.Logger, collector: Collector
+) -> None:
+    """``logger.handle(record)`` looks at no level: that was done where the record was made."""
+    record = logging.makeLogRecord({"name": shop.name, "msg": "from afar", "levelno": logging.INFO})
+    shop.handle(record)
+    shop.info("from here")
+    assert lowered.messages == ["from afar"]
+    assert collector.bodies == ["from afar", "from here"]
+
+
+def test_a_record_that_comes_out_of_nowhere_is_shown(
+    root: logging.Logger, shop: logging.Logger, undo: Undo
+) -> None:
+    """With no caller at all to tell where it was made, as in a thread of an embedding program."""
+    level = RootLevel(root, logging.INFO)
+    level.install(undo.record)
+    record = logging.makeLogRecord({"levelno": logging.INFO})
+    hidden: list[bool] = []
+    thread = threading.Thread()
+    thread.run = lambda: hidden.append(level.hides(shop, record))  # type: ignore[method-assign]
+    thread.start()
+    thread.join()
+    assert hidden == [False]
 
 
 def test_a_bad_level_raises_as_without_us(lowered: Shown, root: logging.Logger) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pepperpy_otel.logging.plain import MAX_DEPTH, MAX_VALUES, TOO_MUCH, free_name, plain
+from tests.logging.conftest import unhurried
 from tests.logging.test_attributes import VALUES, Forever, Half, Keyed
 from tests.logging.test_values import Endless, Nameless, NoClass, Raising, Shouting
 
@@ -92,6 +93,7 @@ def test_python_json_logger_says_what_it_can() -> None:
     assert "Nameless" in plain(Nameless()) or plain(Nameless()) == "<unprintable object>"
 
 
+@unhurried
 @given(st.one_of(VALUES, st.floats(), st.text(alphabet=st.characters(codec=None))))
 def test_what_comes_out_is_json(value: Any) -> None:
     """It can be written strictly, read back and encoded."""

@@ -15,7 +15,7 @@ from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 
 from pepperpy_otel.logging.provider import LoggerProvider
-from tests.logging.conftest import Collector
+from tests.logging.conftest import Collector, unhurried
 from tests.logging.test_attributes import VALUES, Half, Keyed
 from tests.logging.test_fanout import Picky
 from tests.logging.test_values import Endless, Raising
@@ -189,6 +189,7 @@ class TestEmit:
         assert attributes["exception.message"] == "mine"
         assert "ValueError: bad" in str(attributes["exception.stacktrace"])
 
+    @unhurried
     @given(st.data())
     def test_nothing_raises_and_everything_arrives(self, data: st.DataObject) -> None:
         """Whatever the body and the attributes are."""

@@ -145,6 +145,7 @@ class TestHandlers:
         shown = Shown()
         root.addHandler(shown)
         assert list(root.handlers) == [*root.handlers] == [shown, telemetry]
+        assert repr(root.handlers) == repr([shown, telemetry])
         assert telemetry in root.handlers
         assert shown in root.handlers
         assert Shown() not in root.handlers

@@ -17,6 +17,7 @@ from pepperpy_otel.logging.values import (
     scrub,
     unprintable,
 )
+from tests.logging.conftest import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,7 @@ def test_every_value_has_a_text_that_can_be_encoded(make: Callable[[], Any], tex
     safe_text(value).encode()
 
 
+@unhurried
 @given(st.text(alphabet=st.characters(codec=None)))
 def test_scrubbing_changes_lone_surrogates_only(text: str) -> None:
     """Everything that UTF-8 can say stays as it is, character by character."""

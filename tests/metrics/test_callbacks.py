@@ -182,6 +182,19 @@ def test_a_walk_that_was_given_up_goes_no_further() -> None:
     assert after.called == 0
 
 
+def test_a_stuck_callback_does_not_hold_the_process(armed: Armed) -> None:
+    """It runs in a thread that Python does not wait for."""
+    daemons: list[bool] = []
+
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        daemons.append(threading.current_thread().daemon)
+        return []
+
+    armed.meter.create_observable_gauge("g", [observe])
+    armed.collect()
+    assert daemons == [True]
+
+
 def test_no_time_at_all_still_returns() -> None:
     """Without any time left the callbacks are asked and not waited for."""
     gate = threading.Event()

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.metrics import NoOpMeterProvider, Observation
-from opentelemetry.sdk.metrics.view import DropAggregation, View
+from opentelemetry.sdk.metrics.view import DropAggregation, SumAggregation, View
 
 from pepperpy_otel import _current
 from pepperpy_otel.metrics import MetricsCollector
+from pepperpy_otel.metrics.collector import RESPONSE_TIME_BOUNDARIES
 from pepperpy_otel.metrics.provider import MeterProvider
 from pepperpy_otel.metrics.reader import build_readers
 from tests.metrics.conftest import RESOURCE, points
@@ -44,9 +45,17 @@ def handle() -> Iterator[Handle]:
     handle.meter_provider.disarm()
 
 
-def test_without_anything_all_is_zero() -> None:
-    """Before configure(), and before the first request."""
+def test_without_anything_all_is_zero(caplog: pytest.LogCaptureFixture) -> None:
+    """Before configure(), and before the first request; no warning is logged either."""
     assert MetricsCollector().collect() == ZEROS
+    assert caplog.records == []
+
+
+def test_the_buckets_are_those_of_http() -> None:
+    """Prometheus can put both histograms into one picture."""
+    from opentelemetry.instrumentation._semconv import HTTP_DURATION_HISTOGRAM_BUCKETS_NEW
+
+    assert tuple(HTTP_DURATION_HISTOGRAM_BUCKETS_NEW) == RESPONSE_TIME_BOUNDARIES
 
 
 def test_before_configure_it_counts_privately() -> None:
@@ -185,7 +194,7 @@ def test_an_instrument_called_requests_does_not_hide_the_number(handle: Handle) 
 
 
 def test_a_view_may_change_the_kind(handle: Handle) -> None:
-    """A response time that is dropped, or counted by a view of the user's, is no error."""
+    """A response time that is dropped by a view of the user's is no error."""
     view = View(instrument_name="pepperpy.response_time", aggregation=DropAggregation())
     handle.meter_provider.arm(
         resource=RESOURCE, views=[view], readers=(readers := build_readers()).all
@@ -195,6 +204,23 @@ def test_a_view_may_change_the_kind(handle: Handle) -> None:
     collector.response_time.record(1)
     collector.request_count.add(1)
     assert collector.collect() == {**ZEROS, "requests": 1, "pepperpy.requests": 1}
+
+
+def test_a_view_may_leave_the_sum_alone(handle: Handle) -> None:
+    """Where a histogram is only summed up, its sum still counts."""
+    views = [
+        View(instrument_name=name, aggregation=SumAggregation())
+        for name in ("pepperpy.response_time", "http.server.duration")
+    ]
+    handle.meter_provider.arm(
+        resource=RESOURCE, views=views, readers=(readers := build_readers()).all
+    )
+    handle.readers = readers
+    collector = MetricsCollector()
+    collector.response_time.record(1)
+    handle.meter_provider.get_meter("m").create_histogram("http.server.duration", "ms").record(500)
+    found = collector.collect()
+    assert (found["response_time"], found["requests"]) == (1.5, 0)
 
 
 def test_disabled_telemetry_gives_zeros() -> None:

@@ -142,7 +142,8 @@ def test_an_exemplar_filter_that_fails_costs_the_exemplar_alone(
     armed.meter.create_counter("c").add(1)
     armed.meter.create_observable_gauge("g", [lambda _: [Observation(2)]])
     data = reader.collect_for("push")
-    assert [p.value for p in points(data, "c") + points(data, "g")] == [1, 2]
+    found = points(data, "c") + points(data, "g")
+    assert [(p.value, list(p.exemplars)) for p in found] == [(1, []), (2, [])]
     assert capsys.readouterr().err.count("the exemplar filter") == 1
     armed.provider.disarm()
 

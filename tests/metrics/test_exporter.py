@@ -266,6 +266,7 @@ def test_a_slow_client_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_client_that_trickles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes now and then do not hold a place for ever: it is taken back when others come."""
     monkeypatch.setattr(exporter, "CONNECTION_SECONDS", 0.0)
+    monkeypatch.setattr(exporter._Handler, "timeout", 60.0)
     served = Served()
     with served.connect() as slow:
         slow.sendall(b"GET /met")

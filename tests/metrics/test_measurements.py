@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context, get_current, set_value
 
-from pepperpy_otel.metrics.measurements import MAX_INT, MIN_INT
+from pepperpy_otel.metrics.measurements import MAX_DEPTH, MAX_INT, MIN_INT
 from tests.metrics.conftest import Armed, Hostile
 
 if TYPE_CHECKING:
@@ -121,6 +121,28 @@ def test_what_only_goes_up_takes_no_negative_value(
     getattr(getattr(armed.meter, f"create_{create}")("up"), method)(value)
     assert armed.points("up") == []
     assert capsys.readouterr().err.count("a negative value was left out") == 1
+
+
+@pytest.mark.parametrize(("create", "method"), [("counter", "add"), ("histogram", "record")])
+def test_zero_and_less_than_one_are_values(armed: Armed, create: str, method: str) -> None:
+    """What only goes up may go up by nothing, or by a little, in whatever type."""
+    record = getattr(getattr(armed.meter, f"create_{create}")("up"), method)
+    for value in (0, 0.0, 0.25, Decimal("0.25"), False):
+        record(value)
+    (point,) = armed.points("up")
+    assert (point.value if create == "counter" else point.sum) == 0.5
+    assert create == "counter" or point.count == 5
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"k": inner}])
+def test_nesting_has_an_end(armed: Armed, wrap: Callable[[Any], Any]) -> None:
+    """A few levels are kept, an attribute with more is left out."""
+    nested: Any = "leaf"
+    for _ in range(MAX_DEPTH):
+        nested = wrap(nested)
+    armed.meter.create_counter("c").add(1, {"good": nested, "deeper": wrap(nested)})
+    (point,) = armed.points("c")
+    assert list(point.attributes) == ["good"]
 
 
 def test_a_decimal_and_a_float_add_up(armed: Armed) -> None:

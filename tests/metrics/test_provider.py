@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +141,16 @@ def test_an_unarmed_provider_keeps_nothing(provider: MeterProvider) -> None:
 
 
 @pytest.mark.parametrize("value", [1, "nonsense", None, Hostile()])
-def test_an_unarmed_instrument_takes_anything(provider: MeterProvider, value: Any) -> None:
-    """Inert, it looks at nothing."""
-    provider.get_meter("m").create_counter("c").add(value, {"k": value}, value)
+def test_an_unarmed_instrument_takes_anything(
+    provider: MeterProvider, value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inert, it looks at nothing and says nothing, before the first epoch and after it."""
+    counter = provider.get_meter("m").create_counter("c")
+    counter.add(value, {"k": value}, value)
+    provider.arm(resource=RESOURCE)
+    provider.disarm()
+    counter.add(value, {"k": value}, value)
+    assert capsys.readouterr().err == ""
 
 
 def test_arming_again_without_disarming_starts_anew(provider: MeterProvider) -> None:
@@ -311,6 +319,50 @@ def test_disabled_meters_record_nothing(armed: Armed) -> None:
     armed.provider._set_meter_configurator(meter_configurator=_disable_meter_configurator)
     counter.add(1)
     assert armed.collect() is None
+
+
+def test_each_epoch_names_its_problems(
+    provider: MeterProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once after each configure(), not once for ever."""
+    counter = provider.get_meter("m").create_counter("c")
+    for _ in range(2):
+        provider.arm(resource=RESOURCE, readers=[SharedReader()])
+        counter.add(-1)
+        counter.add(-1)
+    assert capsys.readouterr().err.count("a negative value was left out") == 2
+
+
+def test_readers_hear_of_the_provider(
+    provider: MeterProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the SDK's own metrics about them are there when they are asked for."""
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    provider.arm(resource=RESOURCE, readers=[reader := SharedReader()])
+    reader.collect_for("push")
+    data = reader.collect_for("push")
+    assert len(points(data, "otel.sdk.metric_reader.collection.duration")) == 1
+
+
+def test_a_forked_child_does_not_wait_for_the_parents_locks(provider: MeterProvider) -> None:
+    """Another thread of the parent may have been making a meter, or arming."""
+    made: list[object] = []
+    held = [provider._meter_lock, provider._arming]
+    for lock in held:
+        lock.acquire()
+
+    def work() -> None:
+        made.append(provider.get_meter("new"))
+        provider.disarm()
+        made.append("disarmed")
+
+    provider.restart_in_child()
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(10)
+    for lock in held:
+        lock.release()
+    assert len(made) == 2
 
 
 FORKS = """

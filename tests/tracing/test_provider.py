@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from opentelemetry import trace as trace_api
 from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk_trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,10 +22,6 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, T
 
 from pepperpy_otel.tracing.provider import TracerProvider
 from tests.tracing.conftest import RESOURCE, Armed, Hostile
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
 
 REMOTE = SpanContext(11, 12, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 PARENT = trace_api.set_span_in_context(NonRecordingSpan(REMOTE), Context())
@@ -173,9 +171,16 @@ def test_a_span_has_what_it_was_started_with(armed: Armed) -> None:
     assert [found.context for found in span.links] == [link.context]
 
 
-def test_ids_and_flags_are_the_sdk_s() -> None:
+@pytest.mark.parametrize("flags", [None, 0, 1, 2, 3])
+def test_ids_and_flags_are_the_sdk_s(flags: int | None) -> None:
     """Sampled and random, as the SDK sets them for roots and for children."""
-    for parent in (None, PARENT):
+    for remote in (True, False):
+        parent = None
+        if flags is not None:
+            above = SpanContext(
+                REMOTE.trace_id, 12, is_remote=remote, trace_flags=TraceFlags(flags)
+            )
+            parent = trace_api.set_span_in_context(NonRecordingSpan(above), Context())
         theirs = sdk_trace.TracerProvider(sampler=DEFAULT_ON, shutdown_on_exit=False)
         expected = theirs.get_tracer("x").start_span("x", parent).get_span_context()
         found = Armed(sampler=DEFAULT_ON).tracer.start_span("x", parent).get_span_context()
@@ -332,56 +337,46 @@ def test_an_owner_that_raises_does_not_reach_the_app(lines: list[str]) -> None:
     assert "TracerProvider.flush" in lines[0]
 
 
-def test_span_metrics_of_the_sdk_are_counted(run_python: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("asked", [True, False])
+def test_span_metrics_of_the_sdk_are_counted(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """``otel.sdk.span.*`` where the user asked for it, as with the SDK's provider."""
-    code = """
-        from opentelemetry import metrics
-        from opentelemetry.sdk.metrics import MeterProvider
-        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
-        from pepperpy_otel.tracing.provider import TracerProvider
-
-        reader = InMemoryMetricReader()
-        metrics.set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
-        provider = TracerProvider()
-        provider.arm(sampler=ALWAYS_ON, resource=Resource.get_empty())
-        tracer = provider.get_tracer("x")
-        tracer.start_span("ended").end()
-        tracer.start_span("live")
-        provider.arm(sampler=ALWAYS_OFF, resource=Resource.get_empty())
-        tracer.start_span("dropped")
-        data = reader.get_metrics_data()
-        found = {
-            metric.name: sum(point.value for point in metric.data.data_points)
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        }
-        print(sorted(found.items()))
-    """
-    on = {"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true"}
-    done: subprocess.CompletedProcess[str] = run_python(code, env=on)
-    assert "[('otel.sdk.span.live', 1), ('otel.sdk.span.started', 3)]" in done.stdout, done.stderr
-    assert run_python(code).stdout == "[]\n"
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    monkeypatch.setattr("opentelemetry.metrics.get_meter_provider", lambda: meters)
+    if asked:
+        monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    armed = Armed()
+    armed.tracer.start_span("ended").end()
+    armed.tracer.start_span("live")
+    armed.arm(sampler=ALWAYS_OFF)
+    armed.tracer.start_span("dropped")
+    data: Any = reader.get_metrics_data()
+    found = {
+        metric.name: sum(point.value for point in metric.data.data_points)
+        for resource in (data.resource_metrics if data else ())
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    assert found == ({"otel.sdk.span.live": 1, "otel.sdk.span.started": 3} if asked else {})
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_changes_nothing_by_itself() -> None:
-    """The SDK's hook would overwrite the user's ``service.instance.id``."""
+    """The SDK's hook would run detectors and overwrite the user's ``service.instance.id``."""
     armed = Armed(resource=Resource({"service.instance.id": "pod-1"}))
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover - runs in the child
         armed.tracer.start_span("x").end()
-        attributes = dict(armed.only.resource.attributes)
-        os.write(writing, pickle.dumps((attributes, dict(armed.provider.resource.attributes))))
+        detected: Any = sdk_trace.TracerProvider.resource.fget(armed.provider)  # type: ignore[attr-defined]
+        resources = (armed.only.resource, armed.provider.resource, detected)
+        os.write(writing, pickle.dumps([dict(resource.attributes) for resource in resources]))
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         found = pickle.loads(pipe.read())
     os.waitpid(child, 0)
-    assert found == ({"service.instance.id": "pod-1"},) * 2
+    assert found == [{"service.instance.id": "pod-1"}, {"service.instance.id": "pod-1"}, {}]
 
 
 def test_decisions_of_the_sdk_are_known() -> None:

@@ -155,6 +155,14 @@ def test_an_exception_is_recorded_as_the_sdk_does_it(armed: Armed) -> None:
     }
 
 
+def test_hostile_attributes_do_not_cost_the_exception(armed: Armed) -> None:
+    """It is recorded as the SDK does it, without them."""
+    error = ValueError("no")
+    more: Any = Hostile()
+    found = _event(_done(armed, lambda span: span.record_exception(error, more)))
+    assert found["exception.stacktrace"] == "ValueError: no\n"
+
+
 def test_exceptions_that_cannot_be_recorded_are_recorded(armed: Armed) -> None:
     """One whose text raises, and what is no exception at all."""
     try:
