@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
 #: For property tests: no limit of time, since others use the machine; no database left behind.
-unhurried = settings(max_examples=3000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Collector(LogRecordProcessor):
