@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from pepperpy_otel.configurators import Configurator
     from pepperpy_otel.ledger import Ledger
     from pepperpy_otel.logging.provider import LoggerProvider
     from pepperpy_otel.metrics.provider import MeterProvider
@@ -82,6 +83,7 @@ def seat_tracing(
     id_generator: IdGenerator,
     span_limits: SpanLimits,
     processors: Sequence[SpanProcessor],
+    configurator: Configurator | None = None,
 ) -> Seat:
     """Take the global TracerProvider, or join the one that is there."""
     from opentelemetry import trace
@@ -106,6 +108,7 @@ def seat_tracing(
         id_generator=id_generator,
         span_limits=span_limits,
         processors=processors,
+        tracer_configurator=configurator,
     )
     _occupy("traces", own, current, trace.set_tracer_provider, ledger)
     return Seat(own, own, own.disarm)
@@ -118,6 +121,7 @@ def seat_metrics(
     views: Sequence[View],
     exemplar_filter: str,
     readers: Sequence[MetricReader],
+    configurator: Configurator | None = None,
 ) -> Seat:
     """Take the global MeterProvider, or join the one that is there."""
     from opentelemetry import metrics
@@ -136,6 +140,8 @@ def seat_metrics(
         ledger.record("metric readers in the app's MeterProvider", lambda: None)
         return Seat(current, None, leave)
     own.arm(resource=resource, views=views, exemplar_filter=exemplar_filter, readers=readers)
+    if configurator is not None:
+        ledger.record_inert("", _compat.set_configurator(own, "meter", configurator))
     _occupy("metrics", own, current, metrics.set_meter_provider, ledger)
     return Seat(own, own, own.disarm)
 
@@ -146,6 +152,7 @@ def seat_logging(
     resource: Resource,
     limits: LogRecordLimits,
     processors: Sequence[LogRecordProcessor],
+    configurator: Configurator | None = None,
 ) -> Seat:
     """Take the global LoggerProvider, or join the one that is there."""
     from opentelemetry import _logs
@@ -165,6 +172,8 @@ def seat_logging(
         )
         return Seat(current, None, lambda: joined.replace(()))
     own.arm(resource=resource, limits=limits, processors=processors)
+    if configurator is not None:
+        ledger.record_inert("", _compat.set_configurator(own, "logger", configurator))
     _occupy("logs", own, current, _logs.set_logger_provider, ledger)
     return Seat(own, own, own.disarm)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import adoption, lifecycle, propagators
+from pepperpy_otel.configurators import configurator
 from pepperpy_otel.delivery import install_noise_filter
 from pepperpy_otel.errors import LOGGER_NAME, ConfigurationError, guarded, warn
 from pepperpy_otel.health import current as current_health
@@ -97,6 +98,7 @@ class _Parts:
     log_limits: Any
     outlets: Outlets
     readers: Readers
+    configurators: tuple[Any, Any, Any]
 
 
 def _build(settings: Settings, problems: Problems, auto_version: str | None) -> _Parts:
@@ -133,6 +135,11 @@ def _build(settings: Settings, problems: Problems, auto_version: str | None) -> 
         log_limits=LogRecordLimits(**settings.log_limits.sdk_arguments()),
         outlets=build_pipeline(settings, problems),
         readers=build_readers(settings.temporality, settings.histogram_aggregation),
+        configurators=(
+            configurator(settings, "tracer", problems),
+            configurator(settings, "meter", problems),
+            configurator(settings, "logger", problems),
+        ),
     )
 
 
@@ -151,8 +158,7 @@ def _from_settings(
 ) -> Telemetry:
     parts = _build(settings, problems, auto_version)
     pipeline, readers = parts.outlets.pipeline, parts.readers
-    if parts.outlets.quiet:
-        install_noise_filter(ledger.record)
+    install_noise_filter(ledger.record)
 
     def stop_collecting() -> None:
         pipeline.set_metric_source(None)
@@ -169,6 +175,7 @@ def _from_settings(
         id_generator=parts.id_generator,
         span_limits=parts.span_limits,
         processors=[*settings.span_processors, pipeline.span_processor()],
+        configurator=parts.configurators[0],
     )
     metrics = adoption.seat_metrics(
         ledger,
@@ -176,12 +183,14 @@ def _from_settings(
         views=settings.views,
         exemplar_filter=settings.exemplar_filter,
         readers=[*readers.all, *settings.metric_readers, *parts.outlets.readers],
+        configurator=parts.configurators[1],
     )
     logs = adoption.seat_logging(
         ledger,
         resource=parts.resource,
         limits=parts.log_limits,
         processors=[*settings.log_record_processors, pipeline.log_record_processor()],
+        configurator=parts.configurators[2],
     )
     pipeline.set_metric_source(lambda millis: readers.push.collect_for("push", millis))
     pipeline.start()

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import logging
 import sys
-import threading
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -151,18 +150,25 @@ def warn(message: str, *args: object) -> None:
             undo()
 
 
+#: No lock around it: one held by another thread at a fork would hang the child for ever.
 _seen: set[tuple[str, str]] = set()
-_seen_lock = threading.Lock()
 
 
 def report_internal(where: str, error: BaseException) -> None:
     """Say once for each place and type of error that something of ours failed inside."""
     key = (where, type(error).__name__)
-    with _seen_lock:
-        if key in _seen:
-            return
-        _seen.add(key)
-    warn("internal error in %s (reported once): %s: %s", where, type(error).__name__, error)
+    if key in _seen:
+        return
+    _seen.add(key)
+    warn("internal error in %s (reported once): %s: %s", where, type(error).__name__, _text(error))
+
+
+def _text(error: BaseException) -> str:
+    """What the error says, whatever its ``__str__`` does; logging would print a traceback."""
+    try:
+        return str(error)
+    except Exception:
+        return "<no text>"
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pepperpy_otel import _entry_points
 from pepperpy_otel.delivery import OtlpEndpoint, Pipeline, QueueLimits, build_destination
 from pepperpy_otel.errors import ConfigurationError
 
@@ -32,12 +33,10 @@ class Outlets:
     Attributes:
         pipeline: What sends.
         readers: Metric readers of others that serve by themselves (pull exporters).
-        quiet: Silences the stock exporters' own lines in our threads, if any is used.
     """
 
     pipeline: Pipeline
     readers: tuple[Any, ...]
-    quiet: bool
 
 
 def build_pipeline(settings: Settings, problems: Problems) -> Outlets:
@@ -60,7 +59,6 @@ def build_pipeline(settings: Settings, problems: Problems) -> Outlets:
             readers += pulled
             if exporters:
                 destinations.append(build_destination(name, exporters=exporters))
-    quiet = settings.exporter == "stock" or any(d.name not in ("otlp",) for d in destinations)
     pipeline = Pipeline(
         destinations,
         {
@@ -75,7 +73,7 @@ def build_pipeline(settings: Settings, problems: Problems) -> Outlets:
         settings.metric_export_interval,
         settings.metric_export_timeout,
     )
-    return Outlets(pipeline, tuple(readers), quiet)
+    return Outlets(pipeline, tuple(readers))
 
 
 def _signals_of(settings: Settings, name: str) -> list[Signal]:
@@ -135,7 +133,7 @@ def _foreign(
     readers: list[Any] = []
     for signal in signals:
         try:
-            made = _load(f"opentelemetry_{signal}_exporter", name)
+            made = _entry_points.load(f"opentelemetry_{signal}_exporter", name)
             if signal == "metrics" and _is_reader(made):
                 readers.append(made())
             else:
@@ -152,14 +150,6 @@ def _foreign(
                 )
             )
     return exporters, readers
-
-
-def _load(group: str, name: str) -> Any:
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=group, name=name):
-        return point.load()
-    raise LookupError(f"no entry point {name!r} in {group}")
 
 
 def _is_reader(made: Any) -> bool:

@@ -179,6 +179,20 @@ def test_an_internal_error_is_said_once_and_swallowed(capsys: pytest.CaptureFixt
     assert "internal error in the encoder (reported once): ValueError: boom" in lines[0]
 
 
+def test_an_error_without_a_text_is_still_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An exception whose ``__str__`` raises does not become a traceback of logging's."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))
+    with errors.guarded("the mute part"):
+        raise Mute
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("internal error in the mute part (reported once): Mute: <no text>")
+
+
 def test_a_guarded_function_gives_its_result() -> None:
     """The guard is invisible where nothing fails."""
 

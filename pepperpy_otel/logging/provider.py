@@ -7,7 +7,6 @@ processors when they emit, in one tuple that ``arm()`` and ``disarm()`` exchange
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from opentelemetry._logs import LogRecord
@@ -17,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from pepperpy_otel import _compat
+from pepperpy_otel._owner import Asking
 from pepperpy_otel.errors import report_internal
 from pepperpy_otel.logging.attributes import clean_attributes, clean_value, exception_attributes
 from pepperpy_otel.logging.fanout import FanOut
@@ -50,10 +50,6 @@ class _Armed(NamedTuple):
     limits: LogRecordLimits
 
 
-class _Asking(threading.local):
-    owner = False
-
-
 class LoggerProvider(_logs.LoggerProvider):
     """A LoggerProvider that can be switched off and on again under the loggers it handed out.
 
@@ -75,7 +71,7 @@ class LoggerProvider(_logs.LoggerProvider):
         self._armed: _Armed | None = None
         self._last_resource = Resource.get_empty()
         self._loggers: dict[tuple[str, str | None, str | None], Logger] = {}
-        self._asking = _Asking()
+        self._asking = Asking()
 
     def arm(
         self,
@@ -173,17 +169,7 @@ class LoggerProvider(_logs.LoggerProvider):
         self._ask("shutdown", DEFAULT_TIMEOUT_MILLIS, self._fan_out.shutdown)
 
     def _ask(self, what: str, timeout_millis: float, without: Callable[[], Any]) -> bool:
-        owner = self.owner
-        if owner is None or self._asking.owner:
-            return without() is not False
-        self._asking.owner = True
-        try:
-            return bool(owner(what, timeout_millis))
-        except Exception as error:
-            report_internal(f"LoggerProvider.{what}", error)
-            return False
-        finally:
-            self._asking.owner = False
+        return self._asking.ask(self.owner, what, timeout_millis, without, "LoggerProvider")
 
 
 _compat.replace_fork_hook(LoggerProvider)

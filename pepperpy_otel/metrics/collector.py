@@ -110,7 +110,7 @@ def _add_totals(values: dict[str, Any], scope: ScopeMetrics) -> None:
     http = next((metrics[name] for name in _HTTP_DURATIONS if name in metrics), None)
     for metric in (metrics.get(RESPONSE_TIME), http):
         for point in [] if metric is None else metric.data.data_points:
-            total = getattr(point, "sum", None) or getattr(point, "value", 0)
+            total = getattr(point, "sum", 0) or getattr(point, "value", 0)
             values["response_time"] += total / 1000 if metric and metric.unit == "ms" else total
             if metric is http:
                 values["requests"] += getattr(point, "count", 0)

@@ -8,7 +8,6 @@ It is an SDK TracerProvider for everybody who looks, with spans that no value ma
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from pepperpy_otel import _compat
+from pepperpy_otel._owner import Asking
 from pepperpy_otel.errors import report_internal, warn
 from pepperpy_otel.tracing import values
 from pepperpy_otel.tracing.durable import Armed, DurableTracer
@@ -52,10 +52,6 @@ _DEFAULT_LIMITS = SpanLimits(
 )
 
 
-class _Asking(threading.local):
-    owner = False
-
-
 class TracerProvider(trace.TracerProvider):
     """A TracerProvider that can be switched off and on again under the tracers it handed out.
 
@@ -84,7 +80,7 @@ class TracerProvider(trace.TracerProvider):
         self.owner = None
         self._last_resource = Resource.get_empty()
         self._by_scope: dict[InstrumentationScope, DurableTracer] = {}
-        self._asking = _Asking()
+        self._asking = Asking()
 
     def arm(
         self,
@@ -181,17 +177,7 @@ class TracerProvider(trace.TracerProvider):
         self._ask("shutdown", DEFAULT_TIMEOUT_MILLIS, self._fan_out.shutdown)
 
     def _ask(self, what: str, timeout_millis: float, without: Callable[[], Any]) -> bool:
-        owner = self.owner
-        if owner is None or self._asking.owner:
-            return without() is not False
-        self._asking.owner = True
-        try:
-            return bool(owner(what, timeout_millis))
-        except Exception as error:
-            report_internal(f"TracerProvider.{what}", error)
-            return False
-        finally:
-            self._asking.owner = False
+        return self._asking.ask(self.owner, what, timeout_millis, without, "TracerProvider")
 
 
 def _asking(configurator: Callable[[InstrumentationScope], Any]) -> Callable[..., bool]:

@@ -20,11 +20,9 @@ from pepperpy_otel.errors import ConfigurationError, Problems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 SAMPLER_GROUP = "opentelemetry_traces_sampler"
 ID_GENERATOR_GROUP = "opentelemetry_id_generator"
-TRACER_CONFIGURATOR_GROUP = "_opentelemetry_tracer_configurator"
 
 _FIXED: dict[str, Sampler] = {
     "always_on": ALWAYS_ON,
@@ -120,35 +118,6 @@ def build_id_generator(
     else:
         found.reject(value, "is not an id generator", "pass an IdGenerator or the name of one")
     return RandomIdGenerator() if made is None else made
-
-
-def build_tracer_configurator(
-    name: str | None,
-    problems: Problems | None = None,
-    *,
-    setting: str = "OTEL_PYTHON_TRACER_CONFIGURATOR",
-    source: str = "environment",
-) -> Callable[[InstrumentationScope], Any] | None:
-    """The tracer configurator of that name, for ``TracerProvider.arm()``.
-
-    Args:
-        name: An entry point of ``_opentelemetry_tracer_configurator``; ``None`` for none.
-        problems: Takes what is wrong; every tracer is enabled then.
-        setting: What the user calls the setting, for messages.
-        source: Where its value came from.
-    """
-    if name is None:
-        return None
-    loaded: Callable[[InstrumentationScope], Any] | None = _Choice(
-        problems or Problems(), setting, source
-    ).load(
-        TRACER_CONFIGURATOR_GROUP,
-        name.strip(),
-        "a tracer configurator",
-        lambda found: found if callable(found) else None,
-        known="",
-    )
-    return loaded
 
 
 def _ratio(make: Callable[[float], Sampler], value: object, found: _Choice) -> Sampler:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -20,7 +20,6 @@ from pepperpy_otel.errors import ConfigurationError, Problems
 from pepperpy_otel.tracing.samplers import (
     build_id_generator,
     build_sampler,
-    build_tracer_configurator,
 )
 
 if TYPE_CHECKING:
@@ -162,7 +161,6 @@ def test_problems_are_optional() -> None:
     """Whoever passes none wants the default."""
     assert build_sampler("nonsense") is DEFAULT_ON
     assert isinstance(build_id_generator("nonsense"), RandomIdGenerator)
-    assert build_tracer_configurator("nonsense") is None
 
 
 GENERATORS = """
@@ -206,22 +204,3 @@ def test_bad_id_generators_are_one_line(
     assert type(build_id_generator(value, problems)) is RandomIdGenerator
     (text,) = _texts(problems)
     assert words in text
-
-
-def test_tracer_configurators(installed: Install, problems: Problems) -> None:
-    """The entry point is the function itself."""
-    installed(
-        "their_configurators",
-        "def quiet(scope): return 5\nanswer = 5",
-        """
-        [_opentelemetry_tracer_configurator]
-        quiet = their_configurators:quiet
-        answer = their_configurators:answer
-        """,
-    )
-    assert build_tracer_configurator(None, problems) is None
-    found: Any = build_tracer_configurator("quiet", problems)
-    assert found(None) == 5
-    assert problems.errors == []
-    assert build_tracer_configurator("answer", problems) is None
-    assert "does not give a tracer configurator" in _texts(problems)[0]

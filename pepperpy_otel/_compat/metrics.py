@@ -1,0 +1,185 @@
+"""Private names that a MeterProvider needs to be durable, bounded and safe to fork."""
+
+from __future__ import annotations
+
+import threading
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def sdk_instrument_classes() -> tuple[type, ...]:
+    """The SDK's seven kinds of instruments; the synchronous gauge is ``_Gauge`` even there."""
+    from opentelemetry.sdk import metrics
+
+    return (
+        metrics.Counter,
+        metrics.UpDownCounter,
+        metrics.Histogram,
+        metrics._Gauge,
+        metrics.ObservableCounter,
+        metrics.ObservableUpDownCounter,
+        metrics.ObservableGauge,
+    )
+
+
+def install_consumer(provider: Any, make: Callable[[Any], Any]) -> Any:
+    """Put our consumer of measurements into an SDK MeterProvider, and return it.
+
+    Private: ``_sdk_config`` (handed to ``make``) and ``_measurement_consumer``. The SDK has no
+    way to empty its own one, or to stop it, which a provider that comes back to life needs.
+    """
+    consumer = make(provider._sdk_config)
+    provider._measurement_consumer = consumer
+    return consumer
+
+
+def set_metrics_configuration(
+    provider: Any, *, resource: Any, views: Sequence[Any], exemplar_filter: Any
+) -> None:
+    """Replace what an SDK MeterProvider was made with (``_sdk_config``), in place."""
+    provider._sdk_config.resource = resource
+    provider._sdk_config.views = views
+    provider._sdk_config.exemplar_filter = exemplar_filter
+
+
+def replace_metrics_resource(provider: Any, resource: Any) -> None:
+    """Replace the resource of an SDK MeterProvider (``_sdk_config``): a forked child's is new."""
+    provider._sdk_config.resource = resource
+
+
+def replace_meter_provider_fork_hook(provider: Any, hook: Callable[[Any], None]) -> None:
+    """Have an SDK MeterProvider call ``hook(provider)`` in a forked child, not its own.
+
+    Its own (``_handle_fork``) overwrites the user's ``service.instance.id`` and keeps the values
+    that the parent has counted. To be called before the provider's ``__init__``, which takes a
+    weak reference to the method; Python has no way to unregister a fork hook afterwards.
+    """
+    provider._handle_fork = MethodType(hook, provider)
+
+
+def renew_meter_provider_locks(provider: Any) -> None:
+    """Give an SDK MeterProvider locks that nobody holds, after a fork (as ``_handle_fork`` does).
+
+    Private: ``_lock``, ``_meter_lock``, ``_all_metric_readers_lock``, and, what the SDK leaves out,
+    ``_instrument_registration_lock`` and ``_instrument_ids_lock`` of its meters.
+    """
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    provider._lock = threading.Lock()
+    provider._meter_lock = threading.Lock()
+    MeterProvider._all_metric_readers_lock = threading.Lock()
+    for meter in list(provider._meters.values()):
+        meter._instrument_registration_lock = threading.Lock()
+        meter._instrument_ids_lock = threading.Lock()
+
+
+def meter_of(provider: Any, scope: Any, kind: Callable[..., Any]) -> Any:
+    """The meter of a scope, made with ``kind`` if it is new (``_meters``, ``_meter_lock``).
+
+    The SDK's ``get_meter`` always makes its own class, and refuses after ``shutdown()``.
+    """
+    with provider._meter_lock:
+        meter = provider._meters.get(scope)
+        if meter is None:
+            meter = kind(
+                scope,
+                provider._measurement_consumer,
+                _meter_config=provider._apply_meter_configurator(scope),
+            )
+            provider._meters[scope] = meter
+        return meter
+
+
+def meter_switch(meter: Any) -> Any:
+    """What says whether a meter is enabled: ``.is_enabled`` (``_meter_config``), kept current."""
+    return meter._meter_config
+
+
+def announce_reader(provider: Any, reader: Any) -> None:
+    """Tell a reader its provider, for its own metrics (``_set_meter_provider``).
+
+    The SDK does so for readers given to the constructor only.
+    """
+    reader._set_meter_provider(provider)
+
+
+def detach_reader(provider: Any, reader: Any) -> None:
+    """Take a reader that was shut down out of an SDK MeterProvider.
+
+    ``remove_metric_reader()`` first cuts the reader off and then shuts it down, so that its last
+    collection is lost, with the lock of *all* providers held meanwhile. Private:
+    ``_measurement_consumer``, ``_set_collect_callback``, ``_all_metric_readers`` and its lock.
+    """
+    provider._measurement_consumer.remove_metric_reader(reader)
+    reader._set_collect_callback(None)
+    with provider._all_metric_readers_lock:
+        provider._all_metric_readers.discard(reader)
+
+
+def new_metric_storage(configuration: Any, reader: Any, cardinality_limit: int) -> Any:
+    """The SDK's aggregations for one reader (``MetricReaderStorage``), bounded on every version.
+
+    Private: the reader's ``_instrument_class_*`` mappings. SDK 1.45.1 has no cardinality limit;
+    there ``_attributes_aggregation`` of every stream is replaced by a bounded mapping.
+    """
+    from opentelemetry.sdk.metrics._internal import metric_reader_storage
+
+    make: Any = metric_reader_storage.MetricReaderStorage
+    temporality = reader._instrument_class_temporality
+    aggregation = reader._instrument_class_aggregation
+    limits = getattr(reader, "_instrument_class_cardinality_limit", None)
+    if limits is not None:
+        return make(configuration, temporality, aggregation, limits)
+    storage = make(configuration, temporality, aggregation)
+    _bound_streams(storage, cardinality_limit)
+    return storage
+
+
+def _bound_streams(storage: Any, limit: int) -> None:
+    find = storage._get_or_init_view_instrument_match
+    ready: dict[Any, Any] = {}
+
+    def find_bounded(instrument: Any) -> Any:
+        try:
+            return ready[instrument]
+        except KeyError:
+            pass
+        with storage._lock:
+            if instrument not in ready:
+                streams = find(instrument)
+                for stream in streams:
+                    stream._attributes_aggregation = _BoundedStream(limit)
+                ready[instrument] = streams
+            return ready[instrument]
+
+    storage._get_or_init_view_instrument_match = find_bounded
+
+
+class _BoundedStream(dict[Any, Any]):
+    """Aggregations by attribute set; what comes after the limit shares one more of them.
+
+    The SDK stores a new aggregation and then looks it up by the same key, in a second step.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._overflow: Any = None
+
+    def __setitem__(self, key: Any, aggregation: Any) -> None:
+        if len(self) < self._limit:
+            super().__setitem__(key, aggregation)
+        elif self._overflow is None:
+            aggregation._attributes = {"otel.metric.overflow": True}
+            self._overflow = aggregation
+
+    def __missing__(self, key: Any) -> Any:
+        return self._overflow
+
+    def values(self) -> Any:
+        """All aggregations, the shared one last: this is what is collected."""
+        if self._overflow is None:
+            return super().values()
+        return [*super().values(), self._overflow]
