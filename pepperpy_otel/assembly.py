@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from pepperpy_otel.errors import Problems
     from pepperpy_otel.ledger import Ledger
     from pepperpy_otel.metrics.exporter import PrometheusEndpoint
-    from pepperpy_otel.metrics.reader import Readers
+    from pepperpy_otel.metrics.reader import Readers, SharedReader
     from pepperpy_otel.pipelines import Outlets
     from pepperpy_otel.settings import Settings
+
+#: Settings of the public contract whose part of the distro is not built yet.
+TO_COME = ("health_port", "spool_directory")
 
 
 def disabled(settings: Settings, ledger: Ledger) -> Telemetry:
@@ -72,6 +75,7 @@ def assemble(
     """
     if (line := mismatch()) is not None:
         warn("%s", line)
+    _name_what_is_to_come(settings)
     propagators.repair_environment(settings.propagators, ledger.record)
     telemetry = None
     if settings.config_file is not None:
@@ -199,6 +203,8 @@ def _from_settings(
     renewers = [seat.own.replace_resource for seat in seats if seat.own is not None]
     if endpoint is not None:
         renewers.append(lambda _: endpoint.close_in_child())
+    if metrics.own is None:  # an adopted provider knows nothing of our readers' locks
+        renewers += [_restarter(reader) for reader in readers.all]
     processors = (*settings.span_processors, *settings.log_record_processors)
     telemetry = Telemetry(
         settings=settings,
@@ -258,6 +264,10 @@ def _own(seat: adoption.Seat, telemetry: Telemetry, ledger: Ledger) -> None:
     ledger.record_inert("", disown)
 
 
+def _restarter(reader: SharedReader) -> Callable[[Resource], object]:
+    return lambda _: reader.restart_in_child()
+
+
 def _flusher(part: Any) -> Callable[[float], object]:
     return lambda timeout: part.force_flush(int(timeout * 1000))
 
@@ -292,6 +302,17 @@ def _register_runtime_metrics(meter_provider: Any) -> None:
 
     with guarded("runtime metrics"):
         runtime.register(meter_provider)
+
+
+def _name_what_is_to_come(settings: Settings) -> None:
+    """A setting that is accepted and does nothing would be a silent promise."""
+    for name in TO_COME:
+        if (value := getattr(settings, name)) is not None:
+            source = settings.source_of(name)
+            warn(
+                "%s=%r (%s) has no effect in this version yet",
+                *(source.name or name, value, source.kind),
+            )
 
 
 def _set_log_level(settings: Settings, ledger: Ledger) -> None:

@@ -90,6 +90,26 @@ for _ in range(2):
     assert len(receiver.store.spans) == 2
 
 
+def test_a_fork_of_an_adopted_process_delivers_too(receiver: Receiver, run_python: Run) -> None:
+    """Our readers in the app's MeterProvider work in a forked child."""
+    done = run_python(
+        SDK
+        + """
+import os, warnings
+warnings.simplefilter("ignore")
+telemetry = pepperpy_otel.configure(instrument=False)
+child = os.fork()
+if child == 0:
+    metrics.get_meter("x").create_counter("forked").add(2)
+    os._exit(0 if telemetry.force_flush(10_000) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+""",
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint},
+    )
+    assert done.returncode == 0, done.stderr
+    assert 2 in [point.value for point in receiver.store.points if point.name == "forked"]
+
+
 def test_a_processor_that_cannot_be_taken_out_is_named(run_python: Run) -> None:
     """Where the app replaced what we joined, ours stays inert and the report says so."""
     done = run_python(
