@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel import adoption, lifecycle, propagators
+from pepperpy_otel import adoption, fittings, lifecycle, propagators
 from pepperpy_otel.configurators import configurator
 from pepperpy_otel.delivery import install_noise_filter
-from pepperpy_otel.errors import LOGGER_NAME, ConfigurationError, guarded, warn
+from pepperpy_otel.errors import ConfigurationError, warn
 from pepperpy_otel.health import current as current_health
 from pepperpy_otel.pipelines import build_pipeline
 from pepperpy_otel.resource import build_resource
@@ -26,13 +25,9 @@ if TYPE_CHECKING:
 
     from pepperpy_otel.errors import Problems
     from pepperpy_otel.ledger import Ledger
-    from pepperpy_otel.metrics.exporter import PrometheusEndpoint
     from pepperpy_otel.metrics.reader import Readers, SharedReader
     from pepperpy_otel.pipelines import Outlets
     from pepperpy_otel.settings import Settings
-
-#: Settings of the public contract whose part of the distro is not built yet.
-TO_COME = ("health_port", "spool_directory")
 
 
 def disabled(settings: Settings, ledger: Ledger) -> Telemetry:
@@ -75,19 +70,19 @@ def assemble(
     """
     if (line := mismatch()) is not None:
         warn("%s", line)
-    _name_what_is_to_come(settings)
+    fittings.name_what_is_to_come(settings)
     propagators.repair_environment(settings.propagators, ledger.record)
     telemetry = None
     if settings.config_file is not None:
         telemetry = _from_file(settings, problems, ledger, auto_version)
     if telemetry is None:
         telemetry = _from_settings(settings, problems, ledger, auto_version)
-    _set_log_level(settings, ledger)
-    _install_logging(telemetry, ledger)
+    fittings.set_log_level(settings, ledger)
+    fittings.install_logging(telemetry, ledger)
     lifecycle.end_with_process(telemetry, ledger.record)
     lifecycle.follow_forks(telemetry, ledger.record_inert)
     if not launcher:
-        _instrument(settings, ledger)
+        fittings.instrument(settings, ledger)
     return telemetry
 
 
@@ -198,7 +193,7 @@ def _from_settings(
     )
     pipeline.set_metric_source(lambda millis: readers.push.collect_for("push", millis))
     pipeline.start()
-    endpoint = _serve_prometheus(settings, readers, ledger)
+    endpoint = fittings.serve_prometheus(settings, readers, ledger)
     seats = (tracing, logs, metrics)
     renewers = [seat.own.replace_resource for seat in seats if seat.own is not None]
     if endpoint is not None:
@@ -224,7 +219,7 @@ def _from_settings(
     )
     for seat in seats:
         _own(seat, telemetry, ledger)
-    _register_runtime_metrics(metrics.provider)
+    fittings.register_runtime_metrics(metrics.provider, ledger)
     propagators.install(settings.propagators, ledger.record)
     return telemetry
 
@@ -270,89 +265,3 @@ def _restarter(reader: SharedReader) -> Callable[[Resource], object]:
 
 def _flusher(part: Any) -> Callable[[float], object]:
     return lambda timeout: part.force_flush(int(timeout * 1000))
-
-
-def _serve_prometheus(
-    settings: Settings, readers: Readers, ledger: Ledger
-) -> PrometheusEndpoint | None:
-    if settings.prometheus_port is None:
-        return None
-    from pepperpy_otel.metrics.exporter import PrometheusEndpoint
-
-    host, port = settings.prometheus_host, settings.prometheus_port
-    endpoint = PrometheusEndpoint(
-        host, port, lambda millis: readers.snapshot.collect_for("prometheus", millis)
-    )
-    try:
-        address = endpoint.start()
-    except OSError as error:
-        source = settings.source_of("prometheus_port")
-        warn(
-            "%s=%s (%s) cannot be used on %s (%s); the Prometheus endpoint is off, "
-            "use another port or 0 for any free one",
-            *(source.name or "prometheus_port", port, source.kind, host, error.strerror or error),
-        )
-        return None
-    ledger.record(f"Prometheus endpoint on {address[0]}:{address[1]}", endpoint.stop)
-    return endpoint
-
-
-def _register_runtime_metrics(meter_provider: Any) -> None:
-    from pepperpy_otel.metrics import runtime
-
-    with guarded("runtime metrics"):
-        runtime.register(meter_provider)
-
-
-def _name_what_is_to_come(settings: Settings) -> None:
-    """A setting that is accepted and does nothing would be a silent promise."""
-    for name in TO_COME:
-        if (value := getattr(settings, name)) is not None:
-            source = settings.source_of(name)
-            warn(
-                "%s=%r (%s) has no effect in this version yet",
-                *(source.name or name, value, source.kind),
-            )
-
-
-def _set_log_level(settings: Settings, ledger: Ledger) -> None:
-    """``OTEL_LOG_LEVEL`` speaks of OpenTelemetry's own lines and ours."""
-    if settings.otel_log_level is None:
-        return
-    for name in ("opentelemetry", LOGGER_NAME):
-        logger = logging.getLogger(name)
-        ledger.record(f"level of logger {name}", _level_setter(logger, logger.level))
-        logger.setLevel(settings.otel_log_level)
-
-
-def _level_setter(logger: logging.Logger, level: int) -> Callable[[], None]:
-    return lambda: logger.setLevel(level)
-
-
-def _install_logging(telemetry: Telemetry, ledger: Ledger) -> None:
-    from pepperpy_otel.logging import install
-
-    settings = telemetry.settings
-    install.install(
-        telemetry.logger_provider,
-        log_level=settings.log_level,
-        console_logs=settings.console_logs,
-        service_name=str(telemetry.resource.attributes.get("service.name", "")) or None,
-        record=ledger.record,
-    )
-
-
-def _instrument(settings: Settings, ledger: Ledger) -> None:
-    if settings.instrument is False:
-        return
-    from pepperpy_otel.instrumentation import loader
-
-    source = settings.source_of("instrument")
-    loader.instrument(
-        settings.instrument,
-        disabled=settings.disabled_instrumentations,
-        record=ledger.record,
-        setting=source.name or "instrument",
-        source=source.kind,
-        excluded_urls=settings.excluded_urls,
-    )

@@ -99,7 +99,7 @@ class _StderrHandler(logging.Handler):
         if _shown_elsewhere(record, self):
             return
         with contextlib.suppress(Exception):  # a closed stderr is not the app's problem
-            print(f"{LOGGER_NAME}: {record.getMessage()}", file=sys.stderr)
+            sys.stderr.write(f"{LOGGER_NAME}: {record.getMessage()}\n")
 
 
 def _shown_elsewhere(record: logging.LogRecord, ours: logging.Handler) -> bool:

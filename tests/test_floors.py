@@ -21,6 +21,7 @@ FLOORS = {
             "assembly",
             "adoption",
             "declarative",
+            "fittings",
             "lifecycle",
             "telemetry",
             "ledger",
