@@ -78,8 +78,9 @@ def _configure_with(distro: str, **kwargs: Any) -> None:
     """Call the configurator that comes with the distro of this name, if it has one."""
     from importlib.metadata import entry_points
 
-    for chosen in entry_points(group="opentelemetry_distro", name=distro):
-        for point in entry_points(group="opentelemetry_configurator"):
-            if chosen.dist and point.dist and point.dist.name == chosen.dist.name:
-                point.load()().configure(**kwargs)
-                return
+    distros = entry_points(group="opentelemetry_distro", name=distro)
+    packages = {chosen.dist.name for chosen in distros if chosen.dist}
+    configurators = entry_points(group="opentelemetry_configurator")
+    theirs = [point for point in configurators if point.dist and point.dist.name in packages]
+    for point in theirs[:1]:
+        point.load()().configure(**kwargs)

@@ -409,6 +409,17 @@ def test_the_prometheus_endpoint_serves_what_is_pushed(configure: Configure) -> 
         urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=2)
 
 
+def test_prometheus_by_name_starts_the_endpoint_beside_the_push(
+    configure: Configure, receiver: Receiver
+) -> None:
+    """As OTEL_METRICS_EXPORTER=otlp,prometheus says it: both, from one aggregation."""
+    telemetry = configure(metrics=["otlp", "prometheus"], prometheus_port=0)
+    assert telemetry.prometheus_address is not None
+    metrics.get_meter("x").create_counter("pears").add(1)
+    assert telemetry.force_flush()
+    assert [p.value for p in receiver.store.points if p.name == "pears"] == [1]
+
+
 def test_a_busy_prometheus_port_costs_one_line_only(
     configure: Configure, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:

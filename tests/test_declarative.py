@@ -185,3 +185,25 @@ def test_an_exporter_that_raises_counts_as_lost() -> None:
     assert stats.dropped.traces == 2
     assert stats.last_error == "traces: the exporter raised"
     assert pipeline.shutdown(5)
+
+
+def test_what_is_not_sampled_or_has_no_exporter_is_not_awaited() -> None:
+    """Spans that are only recorded, and providers that export nothing, leave nothing pending."""
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+
+    from pepperpy_otel.declarative import ObservedPipeline
+
+    class RecordOnly(Sampler):
+        def should_sample(self, *_: object, **__: object) -> SamplingResult:
+            return SamplingResult(Decision.RECORD_ONLY)
+
+        def get_description(self) -> str:
+            return "record only"
+
+    provider = TracerProvider(sampler=RecordOnly(), shutdown_on_exit=False)
+    provider.add_span_processor(SpanProcessor())
+    pipeline = ObservedPipeline({"traces": provider})
+    provider.get_tracer("x").start_span("recorded").end()
+    assert pipeline.flush(5)
+    assert pipeline.stats().pending.traces == 0

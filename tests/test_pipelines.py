@@ -122,6 +122,15 @@ def test_an_exporter_that_does_not_load_costs_its_signal_one_line(
     assert telemetry.force_flush().delivered.logs == 1
 
 
+@pytest.mark.usefixtures("installed")
+def test_an_exporter_that_does_not_load_is_an_error_when_strict(configure: Configure) -> None:
+    """What turns out only while everything is built raises too, and leaves nothing behind."""
+    with pytest.raises(pepperpy_otel.ConfigurationError, match="cannot be loaded"):
+        configure(traces="broken", strict=True)
+    assert pepperpy_otel.get_telemetry() is None
+    assert pepperpy_otel.rollback().restored == ()
+
+
 def test_console_prints_what_is_recorded(
     configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.sdk.resources import Resource
 
+from pepperpy_otel import _current
 from pepperpy_otel import telemetry as module
 from pepperpy_otel.delivery.counts import FlushResult, PipelineStats, SignalCounts
 from pepperpy_otel.telemetry import Telemetry
@@ -112,6 +113,18 @@ def test_the_users_limit_is_the_limit(
     pipeline = _Pipeline(clock, [slow] * 4)
     _handle(pipeline, configured).shutdown(argument)
     assert sum(pipeline.limits) == pytest.approx(0.3)
+
+
+def test_a_handle_that_is_not_the_current_one_rolls_back_alone() -> None:
+    """The rollback of one handle does not take away another one's place."""
+    other = object()
+    _current.set_current(other)  # type: ignore[arg-type]
+    try:
+        assert _handle(_Pipeline(_Clock(), [FlushResult()] * 2), 0).rollback()
+        assert _current.get() is other
+        assert _current.last() is other
+    finally:
+        _current.set_current(None, forget=True)
 
 
 def test_the_end_collects_once(clock: _Clock) -> None:

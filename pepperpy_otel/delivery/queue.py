@@ -133,8 +133,7 @@ class RecordQueue:
             self._items > limits.max_items or self._bytes > limits.max_bytes
         ):
             entry = self._pop()
-            if entry is not None:
-                self.evicted.add(entry.number)
+            self.evicted.add(0 if entry is None else entry.number)  # None: the worker took it
 
     def _pop(self) -> Entry | None:
         try:
