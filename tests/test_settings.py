@@ -234,7 +234,7 @@ def test_strictness_in_the_environment_counts_for_a_broken_file(tmp_path: Path) 
     [
         (
             "[tool.pepperpy_otel\nx = 1",
-            "cannot be read (Expected ']' at the end of a table declaration (at line 1,",
+            "at the end of a table declaration (at line 1,",  # the quotes differ by version
         ),
         (b"# tool.pepperpy_otel \xff", "cannot be read ('utf-8' codec can't decode byte 0xff"),
         ("tool.pepperpy_otel = 3", "tool.pepperpy_otel=3 (pyproject.toml) is not a table; write"),
