@@ -140,7 +140,7 @@ def _is_strict(environ: Mapping[str, str]) -> bool:
 
 
 def _replace_process(executable: str, command: list[str]) -> int:
-    if sys.platform == "win32":  # pragma: no cover
+    if sys.platform == "win32":  # pragma: no cover (Windows)
         # There, exec starts another process and ends this one: the shell would not wait.
         import subprocess
 
