@@ -66,9 +66,10 @@ class _Process:
         if available <= 0:
             return None
         self._cpu_times, self._cpu_at = times, now
-        # A forked child begins at zero, below what the parent had.
+        # A forked child begins at zero, below what the parent had; and the system counts in ticks
+        # of 10 ms, which between two collections in a row are more than the time that passed.
         user, system = (
-            max(0.0, later - earlier) / available
+            min(1.0, max(0.0, later - earlier) / available)
             for earlier, later in ((before.user, times.user), (before.system, times.system))
         )
         return user, system
