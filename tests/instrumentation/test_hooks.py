@@ -332,8 +332,9 @@ assert sorted(called) == sorted(names), called
 def test_threads_that_import_at_the_same_time(tmp_path: Path) -> None:
     """Neither blocks the other, and each callback comes once.
 
-    In an interpreter of its own, without pytest's and coverage's hooks: beside those, importlib
-    itself now and then loses a module that four threads load at once (KeyError in _load_unlocked).
+    In an interpreter of its own. Inside a long pytest run ``importlib`` sometimes raises KeyError
+    (in ``_load_unlocked``) for this, with our hook and, in a control run on 3.13, without it; why
+    is not known.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     for number in range(3):
