@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pepperpy_otel import _forks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,6 +37,13 @@ _last: Any = None
 _local: dict[str, Any] = {}
 #: Grows with every change, so that a facade can cache what it made and see that it is stale.
 generation = 0
+
+
+@_forks.renewing()
+def _after_fork() -> None:
+    """A thread of the parent may have held the lock, while it imported the SDK for example."""
+    global _lock
+    _lock = threading.RLock()
 
 
 def get() -> Any:
@@ -95,6 +104,7 @@ def _provider(name: str, make: Callable[[], Any]) -> Any:
         if _telemetry is not None:
             return getattr(_telemetry, name)
         if name not in _local:
+            _forks.watch()
             _local[name] = make()
         return _local[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -60,7 +61,7 @@ def client_pair(
 ) -> tuple[str, str]:
     """The client's key and certificate (paths), once it is certain that they belong together.
 
-    One file may hold both; gRPC wants it named twice.
+    One file may hold both, under either name; gRPC wants it named twice.
 
     Raises:
         ConfigurationError: They do not.
@@ -68,6 +69,10 @@ def client_pair(
     import ssl
 
     if certificate is None:
+        with contextlib.suppress(OSError, ValueError):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_cert_chain(str(key), password=lambda: "")
+            return str(key), str(key)
         raise ConfigurationError(
             key_source.name,
             key,

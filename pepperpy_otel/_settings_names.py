@@ -22,13 +22,13 @@ from pepperpy_otel._settings_scalars import number, text, word
 from pepperpy_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pepperpy_otel._settings_reading import Reading
     from pepperpy_otel._settings_values import Source
 
 #: Exporters that need no entry point, by signal.
-_OTLP_EXPORTERS = ("otlp", "otlp_proto_http", "otlp_proto_grpc", "console")
+_OTLP_EXPORTERS = ("otlp", "otlp_proto_http", "otlp_proto_grpc", "otlp-file", "console")
 EXPORTERS = {
     "traces": _OTLP_EXPORTERS,
     "metrics": (*_OTLP_EXPORTERS, "prometheus"),
@@ -79,8 +79,6 @@ def _known(
     what: str,
     built_in: tuple[str, ...],
     group: str,
-    *,
-    hint: Callable[[str], str | None] = lambda _: None,
 ) -> tuple[str, ...]:
     """Those of the names that exist; a complaint for each that does not.
 
@@ -97,7 +95,7 @@ def _known(
         else:
             alone = isinstance(given.raw, str) and len(names) == 1
             problem = f"is not {what}" if alone else f"names {quoted(name)}, which is not {what}"
-            given.complain(problem, hint(name) or _fix(name, (*built_in, *others)))
+            given.complain(problem, _fix(name, (*built_in, *others)))
     if names and not found:
         raise Rejected
     return tuple(dict.fromkeys(found))
@@ -125,11 +123,6 @@ def exporters(given: Given, *, signal: str) -> tuple[str, ...]:
         f"an installed exporter of {signal}",
         EXPORTERS[signal],
         f"opentelemetry_{signal}_exporter",
-        hint=lambda name: (
-            "this version cannot write files yet: use 'otlp' and the Collector's file exporter"
-            if name.lower() == "otlp-file"
-            else None
-        ),
     )
 
 

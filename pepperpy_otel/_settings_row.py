@@ -65,8 +65,23 @@ def argument(
     )
 
 
-def variable(variable: str, name: str, parser: str, default: Any, doc: str, **options: Any) -> Row:
+def variable(
+    variable: str,
+    name: str,
+    parser: str,
+    default: Any,
+    doc: str,
+    *,
+    secret: bool = False,
+    **options: Any,
+) -> Row:
     """A setting that is no argument of configure()."""
     return Row(
-        name=name, variable=variable, parser=parser, default=default, doc=doc, options=options
+        name=name,
+        variable=variable,
+        parser=parser,
+        default=default,
+        doc=doc,
+        options=options,
+        secret=secret,
     )

@@ -7,6 +7,7 @@ messages name what stands in it. ``GROUPS`` has the rows in the order of the doc
 
 from __future__ import annotations
 
+from pepperpy_otel._settings_health import HEALTH
 from pepperpy_otel._settings_row import Row, argument, variable
 from pepperpy_otel._settings_specification import (
     BATCHES,
@@ -60,9 +61,9 @@ EXPORTERS = (
             signal=signal,
         )
         for signal, what, known in (
-            ("traces", "spans", "`otlp`, `console`"),
-            ("metrics", "metrics", "`otlp`, `console`, `prometheus`"),
-            ("logs", "log records", "`otlp`, `console`"),
+            ("traces", "spans", "`otlp`, `otlp-file`, `console`"),
+            ("metrics", "metrics", "`otlp`, `otlp-file`, `console`, `prometheus`"),
+            ("logs", "log records", "`otlp`, `otlp-file`, `console`"),
         )
     ),
     argument(
@@ -96,11 +97,45 @@ EXPORTERS = (
         " set.",
     ),
     variable(
+        "PEPPERPY_OTEL_SPOOL_MAX_BYTES",
+        "spool_max_bytes",
+        "scalars.integer",
+        512 * 1024 * 1024,
+        "Bytes that one destination keeps in the spool at most, all processes together; the oldest"
+        " go first.",
+        minimum=1,
+        unit="bytes",
+    ),
+    variable(
+        "PEPPERPY_OTEL_SPOOL_MAX_AGE",
+        "spool_max_age",
+        "scalars.integer",
+        72 * 3600,
+        "Seconds after which what waits in the spool is dropped.",
+        minimum=1,
+        unit="seconds",
+    ),
+    variable(
         "PEPPERPY_OTEL_FILE_DIRECTORY",
         "file_directory",
         "files.directory",
         "otel-data",
         "Directory below which the exporter `otlp-file` writes.",
+    ),
+    variable(
+        "PEPPERPY_OTEL_FILE_MAX_BYTES",
+        "file_max_bytes",
+        "scalars.integer",
+        64 * 1024 * 1024,
+        "Bytes from which on a file of `otlp-file` is put aside as `traces.1.jsonl` and so on; 0"
+        " for no limit.",
+    ),
+    variable(
+        "PEPPERPY_OTEL_FILE_MAX_FILES",
+        "file_max_files",
+        "scalars.integer",
+        10,
+        "Files put aside that `otlp-file` keeps for each signal; the oldest go.",
     ),
 )
 
@@ -190,22 +225,6 @@ INSTRUMENTATION = (
     ),
 )
 
-HEALTH = (
-    argument("health", "scalars.flag", True, "Whether health checks run."),
-    argument(
-        "health_port",
-        "scalars.port",
-        None,
-        "Port of the health endpoints; setting it starts them. 0 takes any free port.",
-    ),
-    argument(
-        "health_host",
-        "scalars.host",
-        "localhost",
-        "Host name or address that the health endpoints bind; probes of Kubernetes need `0.0.0.0`.",
-    ),
-)
-
 _REFERENCE = "in environment and pyproject as `package.module:name`, comma-separated"
 EXTENSIONS = tuple(
     argument(name, "objects.objects", (), f"{what} of your own, added to ours; {_REFERENCE}.")
@@ -232,6 +251,13 @@ GENERAL = (
         "Milliseconds that shutdown may take, also at exit; unset is 2000 with the destination"
         " down and 5000 with a slow one.",
         unit="milliseconds",
+    ),
+    argument(
+        "signal_handlers",
+        "scalars.flag",
+        True,
+        "Whether a SIGTERM or SIGINT that ends the process delivers first what is finished; the"
+        " exit status stays what it is.",
     ),
     variable(
         "OTEL_SDK_DISABLED",

@@ -21,7 +21,9 @@ def shown(row: Row, value: Any) -> str:
         return ",".join(f"{key}={MASK if row.secret else item}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return ",".join(map(_item, value))
-    return masked_url(_item(value)) if row.secret else _item(value)
+    if not row.secret:
+        return _item(value)
+    return MASK if row.parser == "scalars.text" else masked_url(_item(value))
 
 
 def _item(value: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel import adoption, fittings, lifecycle, propagators
+from pepperpy_otel import _compat, adoption, fittings, lifecycle, propagators, vitals
 from pepperpy_otel.configurators import configurator
 from pepperpy_otel.delivery import install_noise_filter
 from pepperpy_otel.errors import ConfigurationError, warn
@@ -19,7 +19,7 @@ from pepperpy_otel.telemetry import Telemetry
 from pepperpy_otel.versions import mismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk.resources import Resource
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 def disabled(settings: Settings, ledger: Ledger) -> Telemetry:
-    """A handle that works and records nothing (``OTEL_SDK_DISABLED=true``)."""
+    """A handle that works and records nothing (``OTEL_SDK_DISABLED=true``); health goes on."""
     from opentelemetry._logs import NoOpLoggerProvider
     from opentelemetry.metrics import NoOpMeterProvider
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.trace import NoOpTracerProvider
 
-    return Telemetry(
+    telemetry = Telemetry(
         settings=settings,
         resource=Resource.get_empty(),
         tracer_provider=NoOpTracerProvider(),
@@ -46,6 +46,8 @@ def disabled(settings: Settings, ledger: Ledger) -> Telemetry:
         health=current_health(),
         ledger=ledger,
     )
+    vitals.attend(telemetry, ledger)
+    return telemetry
 
 
 def assemble(
@@ -70,7 +72,6 @@ def assemble(
     """
     if (line := mismatch()) is not None:
         warn("%s", line)
-    fittings.name_what_is_to_come(settings)
     propagators.repair_environment(settings.propagators, ledger.record)
     telemetry = None
     if settings.config_file is not None:
@@ -79,8 +80,8 @@ def assemble(
         telemetry = _from_settings(settings, problems, ledger, auto_version)
     fittings.set_log_level(settings, ledger)
     fittings.install_logging(telemetry, ledger)
-    lifecycle.end_with_process(telemetry, ledger.record)
-    lifecycle.follow_forks(telemetry, ledger.record_inert)
+    vitals.attend(telemetry, ledger)
+    lifecycle.attend(telemetry, ledger, signal_handlers=settings.signal_handlers)
     if not launcher:
         fittings.instrument(settings, ledger)
     return telemetry
@@ -109,12 +110,13 @@ def _build(settings: Settings, problems: Problems, auto_version: str | None) -> 
 
     sampler, argument = settings.source_of("sampler"), settings.source_of("sampler_arg")
     ids = settings.source_of("id_generator")
+    resource = build_resource(
+        _resource_attributes(settings),
+        detectors=settings.resource_detectors,
+        auto_version=auto_version,
+    )
     return _Parts(
-        resource=build_resource(
-            _resource_attributes(settings),
-            detectors=settings.resource_detectors,
-            auto_version=auto_version,
-        ),
+        resource=resource,
         sampler=build_sampler(
             settings.sampler,
             settings.sampler_arg,
@@ -132,7 +134,9 @@ def _build(settings: Settings, problems: Problems, auto_version: str | None) -> 
         ),
         span_limits=SpanLimits(**settings.span_limits.sdk_arguments()),
         log_limits=LogRecordLimits(**settings.log_limits.sdk_arguments()),
-        outlets=build_pipeline(settings, problems),
+        outlets=build_pipeline(
+            settings, problems, str(resource.attributes.get("service.name", ""))
+        ),
         readers=build_readers(settings.temporality, settings.histogram_aggregation),
         configurators=(
             configurator(settings, "tracer", problems),
@@ -158,6 +162,7 @@ def _from_settings(
     parts = _build(settings, problems, auto_version)
     pipeline, readers = parts.outlets.pipeline, parts.readers
     install_noise_filter(ledger.record)
+    fittings.enable_sdk_metrics(settings, ledger)
 
     def stop_collecting() -> None:
         pipeline.set_metric_source(None)
@@ -198,8 +203,8 @@ def _from_settings(
     renewers = [seat.own.replace_resource for seat in seats if seat.own is not None]
     if endpoint is not None:
         renewers.append(lambda _: endpoint.close_in_child())
-    if metrics.own is None:  # an adopted provider knows nothing of our readers' locks
-        renewers += [_restarter(reader) for reader in readers.all]
+    if metrics.own is None:  # an adopted provider knows little of its locks, nothing of ours
+        renewers.append(lambda _: _restart(metrics.provider, readers.all))
     processors = (*settings.span_processors, *settings.log_record_processors)
     telemetry = Telemetry(
         settings=settings,
@@ -220,6 +225,7 @@ def _from_settings(
     for seat in seats:
         _own(seat, telemetry, ledger)
     fittings.register_runtime_metrics(metrics.provider, ledger)
+    fittings.register_self_metrics(settings, pipeline, metrics.provider, ledger)
     propagators.install(settings.propagators, ledger.record)
     return telemetry
 
@@ -259,8 +265,10 @@ def _own(seat: adoption.Seat, telemetry: Telemetry, ledger: Ledger) -> None:
     ledger.record_inert("", disown)
 
 
-def _restarter(reader: SharedReader) -> Callable[[Resource], object]:
-    return lambda _: reader.restart_in_child()
+def _restart(provider: Any, readers: Sequence[SharedReader]) -> None:
+    _compat.restart_adopted_metrics(provider, readers)
+    for reader in readers:
+        reader.restart_in_child()
 
 
 def _flusher(part: Any) -> Callable[[float], object]:

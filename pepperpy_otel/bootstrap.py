@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pepperpy_otel import _current
+from pepperpy_otel import _current, _forks
 from pepperpy_otel.errors import (
     ConfigurationError,
     Problems,
@@ -40,6 +40,22 @@ if TYPE_CHECKING:
 _lock = threading.RLock()
 #: Instrumentors that opentelemetry-instrument hands to our distro, one by one, after configure().
 _launched: Telemetry | None = None
+#: What a configure() that is under way has changed so far.
+_unfinished: Ledger | None = None
+
+
+@_forks.renewing(late=True)
+def _after_fork() -> None:
+    """In a child, a configure() of another thread never comes to its end: undo what it did."""
+    global _lock, _unfinished
+    if _lock.acquire(blocking=False):  # nobody's, or of this very thread
+        _lock.release()
+        return
+    _lock = threading.RLock()
+    ledger, _unfinished = _unfinished, None
+    if ledger is not None:
+        ledger.after_fork()
+        ledger.undo()
 
 
 def configure(
@@ -71,6 +87,7 @@ def configure(
     id_generator: IdGenerator | str | None = None,
     spool_directory: str | os.PathLike[str] | None = None,
     shutdown_timeout_millis: int | None = None,
+    signal_handlers: bool | None = None,
     strict: bool = False,
 ) -> Telemetry:
     """Set up traces, metrics, logs and health of this process, once.
@@ -109,6 +126,7 @@ def configure(
         id_generator: Makes trace and span ids.
         spool_directory: Where undelivered telemetry is kept over restarts.
         shutdown_timeout_millis: Milliseconds that the end may take.
+        signal_handlers: ``False``: a SIGTERM that ends the process ends it undelivered.
         strict: Raise for the first bad setting instead of warning and using its default.
 
     Returns:
@@ -206,7 +224,9 @@ def _build(
 
     if settings.sdk_disabled:
         return assembly.disabled(settings, Ledger())
-    ledger = Ledger()
+    global _unfinished
+    _forks.watch()
+    ledger = _unfinished = Ledger()
     ledger.record("our warnings on stderr", install_stderr_handler())
     try:
         return assembly.assemble(
@@ -226,3 +246,5 @@ def _build(
         else:
             report_internal("configure(), telemetry is off", error)
         return assembly.disabled(settings, Ledger())
+    finally:
+        _unfinished = None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
-from pepperpy_otel import _compat
+from pepperpy_otel import _compat, _forks
+from pepperpy_otel.delivery.collection import measure
 from pepperpy_otel.delivery.counts import SIGNALS, FlushResult, PipelineStats, Signal, SignalCounts
+from pepperpy_otel.delivery.tally import Tally
 from pepperpy_otel.errors import ConfigurationError, guarded
 from pepperpy_otel.health import current as current_health
 from pepperpy_otel.lifecycle import call_within
@@ -149,15 +150,16 @@ class _Tally:
     """Items of one signal: made here, and what their exporters answered."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.accepted = 0
-        self.delivered = 0
-        self.dropped = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from zero: how a forked child starts."""
+        self.accepted, self.delivered, self.dropped = Tally(), Tally(), Tally()
 
     def counts(self) -> tuple[int, int, int]:
         """Delivered, dropped, pending."""
-        with self.lock:
-            return self.delivered, self.dropped, self.accepted - self.delivered - self.dropped
+        delivered, dropped = self.delivered.value(), self.dropped.value()
+        return delivered, dropped, max(0, self.accepted.value() - delivered - dropped)
 
 
 class ObservedPipeline:
@@ -173,6 +175,7 @@ class ObservedPipeline:
         self._reported: dict[Signal, tuple[int, int]] = dict.fromkeys(SIGNALS, (0, 0))
         self._last_error: str | None = None
         self._last_success: float | None = None
+        _forks.follow(self)
         for signal, provider in self._providers.items():
             exporters = _compat.exporters_of(provider)
             if exporters:  # the first one speaks for the signal; the others are not counted
@@ -186,22 +189,21 @@ class ObservedPipeline:
         export, tally = exporter.export, self._tallies[signal]
 
         def counted(batch: Any, *args: Any, **kwargs: Any) -> Any:
-            size = _data_points(batch) if signal == "metrics" else len(batch)
+            size = measure(batch)[0] if signal == "metrics" else len(batch)
             error: str | None = "the exporter raised"
             try:
                 answer = export(batch, *args, **kwargs)
                 error = None if answer.name == "SUCCESS" else f"the exporter said {answer.name}"
                 return answer
             finally:
-                with tally.lock:
-                    if signal == "metrics":
-                        tally.accepted += size
-                    if error is None:
-                        tally.delivered += size
-                        self._last_success = time.time()
-                    else:
-                        tally.dropped += size
-                        self._last_error = f"{signal}: {error}"
+                if signal == "metrics":
+                    tally.accepted.add(size)
+                if error is None:
+                    tally.delivered.add(size)
+                    self._last_success = time.time()
+                else:
+                    tally.dropped.add(size)
+                    self._last_error = f"{signal}: {error}"
 
         exporter.export = counted
 
@@ -214,6 +216,17 @@ class ObservedPipeline:
         """Flush and shut every provider down within the limit (seconds)."""
         self._on_each("shutdown", timeout)
         return self._result()
+
+    def after_fork(self) -> None:
+        """In a forked child: counts from zero, metrics too, and none of their locks held."""
+        self._reported = dict.fromkeys(SIGNALS, (0, 0))
+        for tally in self._tallies.values():
+            tally.reset()
+        if "metrics" in self._providers:
+            _compat.restart_adopted_metrics(self._providers["metrics"])
+
+    def hurry(self) -> None:
+        """The processors of the file have no way to be told."""
 
     def stats(self) -> PipelineStats:
         """The counts since start."""
@@ -247,15 +260,6 @@ class ObservedPipeline:
         )
 
 
-def _data_points(metrics: Any) -> int:
-    return sum(
-        len(metric.data.data_points)
-        for resource in metrics.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    )
-
-
 class _CountSpans(SpanProcessor):
     """Counts what the file's processors are given."""
 
@@ -269,8 +273,7 @@ class _CountSpans(SpanProcessor):
         """One more span, if it is sampled."""
         context = span.get_span_context()
         if context is not None and context.trace_flags.sampled:
-            with self._tally.lock:
-                self._tally.accepted += 1
+            self._tally.accepted.increment()
 
     def shutdown(self) -> None:
         """Nothing to do."""
@@ -288,8 +291,7 @@ class _CountLogs(LogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """One more record."""
-        with self._tally.lock:
-            self._tally.accepted += 1
+        self._tally.accepted.increment()
 
     def shutdown(self) -> None:
         """Nothing to do."""

@@ -6,6 +6,7 @@ Each takes what it is to do from the settings and leaves its undoing in the ledg
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from pepperpy_otel.errors import LOGGER_NAME, guarded, warn
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import MeterProvider
 
+    from pepperpy_otel.delivery import Pipeline
     from pepperpy_otel.ledger import Ledger
     from pepperpy_otel.metrics.exporter import PrometheusEndpoint
     from pepperpy_otel.metrics.reader import Readers
     from pepperpy_otel.settings import Settings
     from pepperpy_otel.telemetry import Telemetry
 
-#: Settings of the public contract whose part of the distro is not built yet.
-TO_COME = ("health_port", "spool_directory")
+_SELF_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 
 def serve_prometheus(
@@ -40,12 +41,7 @@ def serve_prometheus(
     try:
         address = endpoint.start()
     except OSError as error:
-        source = settings.source_of("prometheus_port")
-        warn(
-            "%s=%s (%s) cannot be used on %s (%s); the Prometheus endpoint is off, "
-            "use another port or 0 for any free one",
-            *(source.name or "prometheus_port", port, source.kind, host, error.strerror or error),
-        )
+        say_unusable(settings, "prometheus_port", host, error, "the Prometheus endpoint")
         return None
     ledger.record(f"Prometheus endpoint on {address[0]}:{address[1]}", endpoint.stop)
     return endpoint
@@ -59,15 +55,43 @@ def register_runtime_metrics(meter_provider: MeterProvider, ledger: Ledger) -> N
         ledger.record_inert("", runtime.register(meter_provider))
 
 
-def name_what_is_to_come(settings: Settings) -> None:
-    """A setting that is accepted and does nothing would be a silent promise."""
-    for name in TO_COME:
-        if (value := getattr(settings, name)) is not None:
-            source = settings.source_of(name)
-            warn(
-                "%s=%r (%s) has no effect in this version yet",
-                *(source.name or name, value, source.kind),
-            )
+def say_unusable(settings: Settings, port: str, host: str, error: Exception, what: str) -> None:
+    """Say in one line why an endpoint is off.
+
+    Args:
+        settings: They have the port.
+        port: The name of its setting.
+        host: Where it should have been.
+        error: Why it cannot be had.
+        what: The endpoint.
+    """
+    source = settings.source_of(port)
+    warn(
+        "%s=%s (%s) cannot be used on %s (%s); %s is off, use another port or 0 for any free one",
+        *(source.name or port, getattr(settings, port), source.kind, host),
+        getattr(error, "strerror", None) or error,
+        what,
+    )
+
+
+def register_self_metrics(
+    settings: Settings, pipeline: Pipeline, meter_provider: MeterProvider, ledger: Ledger
+) -> None:
+    """Have the delivery measured by itself, where OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED."""
+    if settings.internal_metrics:
+        with guarded("self metrics"):
+            ledger.record_inert("", pipeline.report_to(meter_provider))
+
+
+def enable_sdk_metrics(settings: Settings, ledger: Ledger) -> None:
+    """Tell the SDK, which knows the environment variable only, what pyproject.toml says."""
+    if settings.internal_metrics and _SELF_METRICS not in os.environ:
+        os.environ[_SELF_METRICS] = "true"
+        ledger.record(_SELF_METRICS, _unset)
+
+
+def _unset() -> None:
+    os.environ.pop(_SELF_METRICS, None)
 
 
 def set_log_level(settings: Settings, ledger: Ledger) -> None:

@@ -39,6 +39,10 @@ class RollbackReport:
         return not self.failed
 
 
+class StaysBehind(Exception):
+    """Raised by an undoing that could only switch off, not remove: its text says what is left."""
+
+
 class Ledger:
     """A list of changes, newest last, each with the function that takes it back."""
 
@@ -46,6 +50,10 @@ class Ledger:
         self._lock = threading.RLock()
         self._entries: list[tuple[str, Callable[[], None]]] = []
         self._inert: list[str] = []
+
+    def after_fork(self) -> None:
+        """In a forked child: a lock that nobody holds."""
+        self._lock = threading.RLock()
 
     def record(self, what: str, undo: Callable[[], None]) -> None:
         """Remember ``what`` was changed (words for a person) and how to restore it."""
@@ -75,16 +83,18 @@ class Ledger:
         """Restore everything; one failure does not keep the rest from being restored."""
         with self._lock:
             entries, self._entries = self._entries, []
-            inert, self._inert = tuple(self._inert), []
+            inert, self._inert = self._inert, []
         restored: list[str] = []
         failed: list[str] = []
         for what, undo in reversed(entries):
             try:
                 undo()
+            except StaysBehind as left:
+                inert.append(str(left))
             except Exception as error:
                 failed.append(f"{what or 'switching off'}: {type(error).__name__}: {error}")
             else:
                 if what:
                     restored.append(what)
         result = FlushResult() if flush is None else flush  # a lossy flush is falsy
-        return RollbackReport(tuple(restored), inert, tuple(failed), result)
+        return RollbackReport(tuple(restored), tuple(inert), tuple(failed), result)

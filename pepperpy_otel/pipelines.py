@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import _entry_points
 from pepperpy_otel.delivery import OtlpEndpoint, Pipeline, QueueLimits, build_destination
+from pepperpy_otel.delivery.files.target import FileTarget
 from pepperpy_otel.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pepperpy_otel._settings_values import BatchSettings
     from pepperpy_otel.delivery import Destination, Signal
+    from pepperpy_otel.delivery.spool import Spool
     from pepperpy_otel.errors import Problems
     from pepperpy_otel.settings import Settings
 
 #: The names under which OTLP goes by; the last two fix the protocol.
 OTLP = {"otlp": None, "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc"}
 CONSOLE = "console"
+#: OTLP as lines of JSON, below ``file_directory``.
+FILES = "otlp-file"
 #: Served by ourselves, never an exporter.
 PROMETHEUS = "prometheus"
 #: Data points held at most while the destination is away: some ten minutes of a busy service.
@@ -39,21 +46,28 @@ class Outlets:
     readers: tuple[Any, ...]
 
 
-def build_pipeline(settings: Settings, problems: Problems) -> Outlets:
+def build_pipeline(settings: Settings, problems: Problems, service: str = "") -> Outlets:
     """Build the pipeline; nothing is started, no connection made.
 
     Args:
         settings: Resolved.
-        problems: Takes an exporter that does not load; the other ones go on without it.
+        problems: Takes an exporter that does not load, and a spool directory that cannot be
+            used; the rest goes on without it.
+        service: The service's name: what it leaves in the spool is for itself.
     """
+    spool_directory = _spool_directory(settings, problems)
     destinations: list[Destination] = []
     readers: list[Any] = []
     for name in dict.fromkeys((*settings.traces, *settings.logs, *settings.metrics)):
         signals = _signals_of(settings, name)
         if name in OTLP:
-            destinations += _otlp(settings, name, signals)
+            destinations += _otlp(settings, name, signals, spool_directory, service)
         elif name == CONSOLE:
             destinations.append(build_destination(name, console=signals))
+        elif name == FILES:
+            target = _file_target(settings)
+            made = build_destination(name, files=dict.fromkeys(signals, target))
+            destinations.append(_measured(settings, made, dict.fromkeys(signals, "otlp_file")))
         elif name != PROMETHEUS:
             exporters, pulled = _foreign(settings, name, signals, problems)
             readers += pulled
@@ -96,8 +110,17 @@ def _limits(batch: BatchSettings) -> QueueLimits:
     )
 
 
-def _otlp(settings: Settings, name: str, signals: Sequence[Signal]) -> list[Destination]:
-    """One destination, or two where a credential provider asks for the stock exporter."""
+def _otlp(
+    settings: Settings,
+    name: str,
+    signals: Sequence[Signal],
+    spool_directory: Path | None,
+    service: str,
+) -> list[Destination]:
+    """One destination, or two where a credential provider asks for the stock exporter.
+
+    Only ours gets a spool: the stock exporters give up by themselves what they cannot deliver.
+    """
     ours: dict[Signal, OtlpEndpoint] = {}
     stock: dict[Signal, OtlpEndpoint] = {}
     for signal in signals:
@@ -112,6 +135,7 @@ def _otlp(settings: Settings, name: str, signals: Sequence[Signal]) -> list[Dest
             client_certificate=values.client_certificate,
             insecure=values.insecure,
             protocol=values.protocol,
+            grpc_retryable=settings.grpc_retryable_codes,
         )
         # A credential provider makes a requests session or gRPC credentials for the stock
         # exporter, which finds it by its own variable.
@@ -119,10 +143,90 @@ def _otlp(settings: Settings, name: str, signals: Sequence[Signal]) -> list[Dest
         (stock if theirs else ours)[signal] = endpoint
     made = []
     if ours:
-        made.append(build_destination(name, endpoints=ours))
+        destination = _measured(
+            settings,
+            build_destination(name, endpoints=ours),
+            {
+                signal: "otlp_grpc" if endpoint.protocol == "grpc" else "otlp_http"
+                for signal, endpoint in ours.items()
+            },
+        )
+        if spool_directory is not None:
+            opener = _spool_opener(settings, spool_directory, name, ours, service)
+            destination = destination._replace(open_spool=opener)
+        made.append(destination)
     if stock:
         made.append(build_destination(name, endpoints=stock, stock=True))
     return made
+
+
+def _measured(
+    settings: Settings, destination: Destination, kinds: Mapping[Signal, str]
+) -> Destination:
+    """With ``otel.sdk.exporter.*`` where these are wanted; stock exporters have them anyway."""
+    if not settings.internal_metrics:
+        return destination
+    from pepperpy_otel.delivery.self_metrics import observed
+
+    return observed(destination, kinds)
+
+
+def _file_target(settings: Settings) -> FileTarget:
+    """Where the files are, wherever the app goes meanwhile."""
+    return FileTarget(
+        directory=str(Path(settings.file_directory).absolute()),
+        max_bytes=settings.file_max_bytes,
+        max_files=settings.file_max_files,
+    )
+
+
+def _spool_directory(settings: Settings, problems: Problems) -> Path | None:
+    """The user's directory, made if it is missing; ``None`` if there is none that can be used."""
+    if settings.spool_directory is None:
+        return None
+    directory = Path(settings.spool_directory)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Root may write everywhere, save where the file system itself says no.
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(0, "no right to write")
+    except OSError as error:
+        source = settings.source_of("spool_directory")
+        problems.add(
+            ConfigurationError(
+                source.name or "spool_directory",
+                settings.spool_directory,
+                source.kind,
+                f"cannot be written ({error.strerror or error})",
+                "give a directory that this user may write; what cannot be delivered waits in"
+                " memory only",
+            )
+        )
+        return None
+    return directory
+
+
+def _spool_opener(
+    settings: Settings,
+    directory: Path,
+    name: str,
+    endpoints: Mapping[Signal, OtlpEndpoint],
+    service: str,
+) -> Callable[[Callable[[Signal, int, bool, str], None]], Spool]:
+    """What opens the spool of one destination: of this service, for these receivers."""
+    from pepperpy_otel.delivery.spool import Spool, SpoolLimits
+
+    targets = sorted({endpoint.shown for endpoint in endpoints.values()})
+    digest = hashlib.sha256("\n".join([service, *targets]).encode()).hexdigest()[:12]
+    limits = SpoolLimits(
+        max_bytes=settings.values["spool_max_bytes"],
+        max_age=float(settings.values["spool_max_age"]),
+    )
+
+    def open_spool(on_lost: Callable[[Signal, int, bool, str], None]) -> Spool:
+        return Spool(directory, f"{name}-{digest}", limits=limits, on_lost=on_lost)
+
+    return open_spool
 
 
 def _foreign(

@@ -73,6 +73,9 @@ class Settings(Value):
         health: Whether health checks run.
         health_port: Port of the health endpoints, 0 for any free one, ``None`` for none.
         health_host: Host that they bind.
+        health_token: Bearer token that shows details there, or ``None``.
+        health_status_instrument: ``gauge`` or ``updowncounter``.
+        health_spans: ``off``, ``change`` or ``failure``.
         span_processors: The user's own, added to ours.
         log_record_processors: Likewise.
         metric_readers: Likewise.
@@ -80,7 +83,10 @@ class Settings(Value):
         id_generator: A generator, the name of one, or ``None`` for random ids.
         spool_directory: Where undelivered telemetry waits, or ``None`` for memory only.
         file_directory: Where the exporter ``otlp-file`` writes.
+        file_max_bytes: Bytes at which it puts a file aside; 0 for no limit.
+        file_max_files: Files put aside that it keeps for each signal.
         shutdown_timeout_millis: Milliseconds for shutdown; ``None`` for the built-in budget.
+        signal_handlers: Whether SIGTERM and SIGINT deliver before they end the process.
         strict: Whether a bad setting raises.
         sdk_disabled: Whether nothing is recorded at all.
         config_file: Path of a declarative configuration file, which then says everything.
@@ -127,6 +133,9 @@ class Settings(Value):
     health: bool
     health_port: int | None
     health_host: str
+    health_token: str | None
+    health_status_instrument: str
+    health_spans: str
     span_processors: tuple[Any, ...]
     log_record_processors: tuple[Any, ...]
     metric_readers: tuple[Any, ...]
@@ -134,7 +143,10 @@ class Settings(Value):
     id_generator: Any
     spool_directory: str | None
     file_directory: str
+    file_max_bytes: int
+    file_max_files: int
     shutdown_timeout_millis: int | None
+    signal_handlers: bool
     strict: bool
     sdk_disabled: bool
     config_file: str | None

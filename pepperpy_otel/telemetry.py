@@ -6,11 +6,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from pepperpy_otel import _current
+from pepperpy_otel import _current, _forks, stray
 from pepperpy_otel.delivery.counts import FlushResult, PipelineStats
 from pepperpy_otel.errors import guarded
 from pepperpy_otel.ledger import Ledger, RollbackReport
-from pepperpy_otel.lifecycle import call_within
+from pepperpy_otel.lifecycle import begin
 from pepperpy_otel.resource import another_instance
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Delivers(Protocol):
     def shutdown(self, timeout: float) -> FlushResult:
         """Send what is queued, then stop."""
         ...
+
+    def hurry(self) -> None:
+        """From now on send at once whatever ends."""
 
     def stats(self) -> PipelineStats:
         """The counts since start."""
@@ -117,10 +120,11 @@ class Telemetry:
         deadline = time.monotonic() + max(0.0, timeout_millis) / 1000
         result = FlushResult()
         with guarded("force_flush"):
+            foreign = self._flush_foreign(deadline)
             if self._pipeline is not None:
                 result = self._pipeline.flush(_left(deadline))
-            for flush in self._flushers:
-                _flush_foreign(flush, _left(deadline))
+            for wait in foreign:
+                wait(_left(deadline))
         return result
 
     def shutdown(self, timeout_millis: float | None = None) -> FlushResult:
@@ -171,45 +175,92 @@ class Telemetry:
                 return self._snapshot(SLOW_MILLIS)
         return None
 
+    def at_end(self, stop: Callable[[], object]) -> None:
+        """Stop one more part when all is delivered, before those that were there."""
+        self._stoppers = (stop, *self._stoppers)
+
+    def at_fork(self, close: Callable[[], object]) -> None:
+        """Let go of one more part in a forked child."""
+        self._renewers = (*self._renewers, lambda _: close())
+
     def become_child(self) -> None:
         """Speak as another instance, in a forked child; one that the user named is kept.
 
         Several processes then write one stream, as the user has asked for
         (https://github.com/open-telemetry/opentelemetry-python/issues/5660).
         """
-        if self._ended or self._pipeline is None:
-            return
+        # Held by another thread, it ends or rolls back the parent: the child is only beginning.
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._ended = False
         self._lock = threading.RLock()
-        if "service.instance.id" not in self.settings.resource_attributes:
+        self.ledger.after_fork()
+        if self._ended:
+            return
+        if self._pipeline and "service.instance.id" not in self.settings.resource_attributes:
             self.resource = another_instance(self.resource)
         for renew in self._renewers:
             renew(self.resource)
+        if _forks.is_stray():
+            stray.end_with_thread(self)
+
+    def hurry(self) -> None:
+        """Send at once, from now on, whatever ends, and take no more work: the end is near."""
+        if self._pipeline is not None:
+            self._pipeline.hurry()
+        with guarded("health.drain"):
+            self.health.drain()
+
+    def deliver(self) -> FlushResult:
+        """Deliver like ``shutdown()``, with its limits, and stay at work: others may go on."""
+        return self._deliver(self.settings.shutdown_timeout_millis)[0]
+
+    def end_limit(self) -> float:
+        """Seconds that ``deliver()`` takes at most."""
+        configured = self.settings.shutdown_timeout_millis
+        return (SLOW_MILLIS if configured is None else configured) / 1000
 
     def _end(self, timeout_millis: float | None) -> FlushResult:
-        deadline = (
-            time.monotonic() + (DOWN_MILLIS if timeout_millis is None else timeout_millis) / 1000
-        )
-        for flush in self._flushers:
-            _flush_foreign(flush, _left(deadline))
-        result = FlushResult()
+        result, deadline = self._deliver(timeout_millis, last=True)
         if self._pipeline is not None:
-            extended = time.monotonic() + SLOW_MILLIS / 1000 if timeout_millis is None else deadline
-            result = self._drain(self._pipeline, deadline, extended)
+            result = result.followed_by(self._pipeline.shutdown(_left(deadline)))
         for stop in self._stoppers:
             with guarded("shutdown"):
                 stop()
         return result
 
-    def _drain(self, pipeline: Delivers, deadline: float, extended: float) -> FlushResult:
+    def _deliver(
+        self, timeout_millis: float | None, *, last: bool = False
+    ) -> tuple[FlushResult, float]:
+        """Deliver all within the limit; gives the result and the moment when it is over."""
+        now = time.monotonic()
+        deadline = now + (DOWN_MILLIS if timeout_millis is None else timeout_millis) / 1000
+        extended = now + SLOW_MILLIS / 1000 if timeout_millis is None else deadline
+        foreign = self._flush_foreign(deadline)
+        result = FlushResult()
+        if self._pipeline is not None:
+            result = self._pipeline.flush(_left(deadline))
+            if last:
+                self._stop_collecting()
+            result = self._go_on(self._pipeline, result, extended)
+        for wait in foreign:
+            wait(_left(deadline))
+        return result, deadline
+
+    def _go_on(self, pipeline: Delivers, result: FlushResult, extended: float) -> FlushResult:
         """Give a slow destination the longer limit for as long as it goes on accepting."""
-        result = pipeline.flush(_left(deadline))
-        self._stop_collecting()
         accepting = result.delivered.total > 0
         while result.pending.total and accepting and (now := time.monotonic()) < extended:
             step = pipeline.flush(min(DOWN_MILLIS / 2000, extended - now))
             accepting = step.delivered.total > 0
             result = result.followed_by(step)
-        return result.followed_by(pipeline.shutdown(_left(deadline)))
+        return result
+
+    def _flush_foreign(self, deadline: float) -> list[Callable[[float], None]]:
+        """Set off the flushes of what is the user's own; gives what waits for each."""
+        where = "a processor or reader of the application"
+        return [begin(_bound(flush, _left(deadline)), where) for flush in self._flushers]
 
     def __enter__(self) -> Self:
         return self
@@ -232,5 +283,5 @@ def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-def _flush_foreign(flush: Callable[[float], object], timeout: float) -> None:
-    call_within(timeout, lambda: flush(timeout), "a processor or reader of the application")
+def _bound(flush: Callable[[float], object], timeout: float) -> Callable[[], object]:
+    return lambda: flush(timeout)

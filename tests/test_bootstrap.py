@@ -353,17 +353,6 @@ def test_the_level_of_opentelemetrys_own_lines(
     assert [logger.level for logger in loggers] == before
 
 
-def test_a_setting_whose_part_is_not_built_yet_says_so(
-    configure: Configure, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """Accepted settings that do nothing in this version are named, one line each."""
-    configure(health_port=0, spool_directory=tmp_path)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert "health_port=0 (argument) has no effect in this version yet" in lines[0]
-    assert "spool_directory=" in lines[1]
-
-
 def test_an_api_older_than_the_sdk_is_named(
     configure: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

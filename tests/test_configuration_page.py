@@ -17,6 +17,7 @@ import pepperpy_otel
 from pepperpy_otel import _settings_docs
 from pepperpy_otel._settings_elsewhere import ELSEWHERE, IGNORED
 from pepperpy_otel._settings_table import GROUPS, TABLE
+from pepperpy_otel._settings_text import shown
 from pepperpy_otel.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,3 +126,10 @@ def test_every_attribute_of_settings_is_described() -> None:
     """The docstring has a line for each annotation of the class, in the same order."""
     documented = re.findall(r"^ {4,8}(\w+): ", Settings.__doc__ or "", flags=re.MULTILINE)
     assert documented == list(Settings.__annotations__)
+
+
+def test_a_secret_text_is_never_shown() -> None:
+    """A token is masked as a whole, a URL keeps what is no secret of it."""
+    assert shown(TABLE["health_token"], "t0ken") == "***"
+    assert shown(TABLE["endpoint"], "http://u:pw@host:4318") == "http://***@host:4318"
+    assert shown(TABLE["service_name"], "shop") == "shop"

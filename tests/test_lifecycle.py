@@ -5,17 +5,19 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pepperpy_otel import lifecycle
 from pepperpy_otel.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 
 class _Handle:
@@ -31,6 +33,15 @@ class _Handle:
 
     def become_child(self) -> None:
         self.ended += 100
+
+    def hurry(self) -> None:
+        """Nothing is sent here."""
+
+    def deliver(self) -> object:
+        return None
+
+    def end_limit(self) -> float:
+        return 0.0
 
 
 def _registered(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
@@ -58,6 +69,34 @@ def test_an_error_at_the_end_does_not_show_as_a_traceback(
     lifecycle.end_with_process(_Handle(ValueError("at exit")), Ledger().record)
     hooks[0]()
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "top", "prompt", "kept"),
+    [
+        (KeyboardInterrupt, True, False, True),
+        (KeyboardInterrupt, False, False, False),
+        (KeyboardInterrupt, True, True, False),
+        (ValueError, True, False, False),
+        (None, True, False, False),
+    ],
+)
+def test_an_interrupt_that_ended_the_program_is_still_what_ended_it(
+    kind: object, top: bool, prompt: bool, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python is told again, unless it was a cell of a notebook or a line at the prompt."""
+    hooks = _registered(monkeypatch)
+    told: list[str] = []
+    frame = SimpleNamespace(f_back=None if top else object())
+    traceback = None if kind is None else SimpleNamespace(tb_frame=frame)
+    monkeypatch.setattr(sys, "last_type", kind, raising=False)
+    monkeypatch.setattr(sys, "last_traceback", traceback, raising=False)
+    if prompt:
+        monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    monkeypatch.setattr(lifecycle, "exec", told.append, raising=False)
+    lifecycle.end_with_process(_Handle(), Ledger().record)
+    hooks[0]()
+    assert told == (["raise KeyboardInterrupt"] if kept else [])
 
 
 def test_what_hangs_is_left_behind() -> None:
@@ -91,15 +130,27 @@ def test_without_threads_the_call_is_direct(monkeypatch: pytest.MonkeyPatch) -> 
     assert called == [True]
 
 
+class _Ends:
+    def __init__(self) -> None:
+        self.attended = 0
+
+    def attend(self) -> None:
+        self.attended += 1
+
+    def inherit(self) -> None:
+        """Nothing is inherited here."""
+
+
 def test_a_forked_child_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook calls the handle in the child, and keeps no handle alive for that."""
     hooks: list[Callable[[], None]] = []
     monkeypatch.setattr(os, "register_at_fork", lambda after_in_child: hooks.append(after_in_child))
-    handle, inert = _Handle(), []
-    lifecycle.follow_forks(handle, inert.append)
+    handle, ends = _Handle(), _Ends()
+    inert: list[str] = []
+    lifecycle.follow_forks(handle, ends, inert.append)  # type: ignore[arg-type]
     hooks[0]()
-    assert handle.ended == 100
+    assert (handle.ended, ends.attended) == (100, 1)
     assert inert == ["fork hook"]
-    del handle
+    del handle, ends
     gc.collect()
     hooks[0]()

@@ -30,7 +30,7 @@ INSTALLED = {
 ENVIRONMENT, ARGUMENT, PYPROJECT = "environment", "argument", "pyproject.toml"
 
 WHOLE = "is not a whole number; use a whole number of"
-EXPORTERS = "'console', 'otlp', 'otlp_proto_grpc' or 'otlp_proto_http'"
+EXPORTERS = "'console', 'otlp', 'otlp-file', 'otlp_proto_grpc' or 'otlp_proto_http'"
 LEVELS = "use 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL' or a number of 0 or more"
 PORT = "is not a port; use a whole number from 0 (any free port) to 65535"
 URL = "use a URL such as 'http://localhost:4318'"
@@ -361,10 +361,21 @@ CASES = [
     ),
     env(
         "OTEL_METRICS_EXPORTER",
-        "otlp-file",
-        "is not an installed exporter of metrics; this version cannot write files yet: use 'otlp'"
-        " and the Collector's file exporter",
+        "otlp-fil",
+        "is not an installed exporter of metrics; did you mean 'otlp-file'?",
         "metrics",
+    ),
+    env(
+        "PEPPERPY_OTEL_FILE_MAX_BYTES",
+        "64MB",
+        "is not a whole number; use a whole number of 0 or more",
+        "file_max_bytes",
+    ),
+    env(
+        "PEPPERPY_OTEL_FILE_MAX_FILES",
+        "-1",
+        "is negative; use a whole number of 0 or more",
+        "file_max_files",
     ),
     env(
         "OTEL_LOGS_EXPORTER",

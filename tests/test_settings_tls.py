@@ -105,6 +105,13 @@ def test_one_file_may_hold_the_key_too(files: Path) -> None:
     assert otlp.client_key == otlp.client_certificate == str(files / "both.pem")
 
 
+def test_the_key_may_bring_its_certificate(files: Path) -> None:
+    """A client key alone is enough where its file holds both."""
+    otlp, said = resolve(files, client_key="both")
+    assert said == []
+    assert otlp.client_key == otlp.client_certificate == str(files / "both.pem")
+
+
 @pytest.mark.parametrize("key", ["other", "encrypted", "garbage"])
 def test_a_key_that_does_not_fit_is_one_line(key: str, files: Path) -> None:
     """The key of another certificate, one with a password, or none; nobody is asked for input."""

@@ -115,6 +115,44 @@ def test_the_users_limit_is_the_limit(
     assert sum(pipeline.limits) == pytest.approx(0.3)
 
 
+def test_to_deliver_is_no_end(clock: _Clock) -> None:
+    """The limits are those of a shutdown, and the pipeline goes on: others may have more."""
+    slow = FlushResult(delivered=SignalCounts(traces=2), pending=PENDING)
+    pipeline = _Pipeline(clock, [slow] * 4)
+    handle = _handle(pipeline)
+    assert handle.deliver().delivered.traces == 8
+    assert sum(pipeline.limits) == pytest.approx(5.0)
+    assert handle.end_limit() == 5.0
+    assert "running" in repr(handle)
+
+
+def test_to_deliver_takes_no_longer_than_the_user_allows(clock: _Clock) -> None:
+    """``shutdown_timeout_millis`` is for every end."""
+    pipeline = _Pipeline(clock, [FlushResult(pending=PENDING)])
+    handle = _handle(pipeline, 300)
+    handle.deliver()
+    assert sum(pipeline.limits) == pytest.approx(0.3)
+    assert handle.end_limit() == 0.3
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_in_a_hurry_all_is_sent_at_once_and_no_work_taken(clock: _Clock, broken: bool) -> None:
+    """Checks drain; should that fail, what ends is still sent."""
+    told: list[str] = []
+
+    def drain() -> None:
+        told.append("drain")
+        if broken:
+            raise ZeroDivisionError
+
+    pipeline: Any = _Pipeline(clock, [])
+    pipeline.hurry = lambda: told.append("hurry")
+    handle = _handle(pipeline)
+    handle.health = SimpleNamespace(drain=drain)  # type: ignore[assignment]
+    handle.hurry()
+    assert told == ["hurry", "drain"]
+
+
 def test_a_handle_that_is_not_the_current_one_rolls_back_alone() -> None:
     """The rollback of one handle does not take away another one's place."""
     other = object()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sqlite3
-import sys
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -50,16 +48,9 @@ def database(name: str) -> Iterator[sqlite3.Cursor]:
 
 
 def serve(app: FastAPI, default_port: int) -> None:
-    """Serve until SIGINT or SIGTERM: requests under way are finished, then the process exits.
-
-    uvicorn ends by the very signal that stopped it. With the default SIGTERM that is the end
-    without any ``atexit``, where telemetry is flushed; so it is made an ordinary exit here, unless
-    somebody (pepperpy-otel does) has taken care of it already.
-    """
+    """Serve until SIGINT or SIGTERM: requests under way are finished, then uvicorn ends."""
     import uvicorn
 
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=os.environ.get("HOST", "127.0.0.1"),

@@ -11,6 +11,13 @@ from pepperpy_otel._compat.delivery import (
     stock_encoder,
     stock_exporter_class,
 )
+from pepperpy_otel._compat.encoding import span_contents
+from pepperpy_otel._compat.ended import span_intake
+from pepperpy_otel._compat.forks import (
+    renew_global_locks,
+    renew_reader_locks,
+    restart_adopted_metrics,
+)
 from pepperpy_otel._compat.globals import (
     exporters_of,
     is_unset_provider,
@@ -23,6 +30,7 @@ from pepperpy_otel._compat.logs import (
     count_log_record,
     fill_attributes,
     logger_is_enabled,
+    renew_logger_metrics,
     replace_fork_hook,
     sdk_logger_arguments,
     suppression_keys,
@@ -35,6 +43,7 @@ from pepperpy_otel._compat.metrics import (
     meter_of,
     meter_switch,
     new_metric_storage,
+    periodic_reader_type,
     renew_meter_provider_locks,
     replace_meter_provider_fork_hook,
     replace_metrics_resource,
@@ -44,6 +53,7 @@ from pepperpy_otel._compat.metrics import (
 from pepperpy_otel._compat.tracing import (
     context_detacher,
     ending_hook,
+    renew_span_locks,
     silence_fork_hook,
     tracer_metrics,
 )
@@ -63,18 +73,26 @@ __all__ = [
     "meter_of",
     "meter_switch",
     "new_metric_storage",
+    "periodic_reader_type",
     "propagator_kinds",
     "remove_log_record_processor",
     "remove_span_processor",
     "set_configurator",
+    "renew_logger_metrics",
     "renew_meter_provider_locks",
+    "renew_global_locks",
+    "renew_reader_locks",
+    "renew_span_locks",
     "replace_fork_hook",
     "replace_meter_provider_fork_hook",
     "replace_metrics_resource",
+    "restart_adopted_metrics",
     "sdk_instrument_classes",
     "sdk_logger_arguments",
     "set_metrics_configuration",
     "silence_fork_hook",
+    "span_contents",
+    "span_intake",
     "stock_encoder",
     "stock_exporter_class",
     "suppression_keys",

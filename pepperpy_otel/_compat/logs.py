@@ -45,9 +45,25 @@ def logger_is_enabled(logger: Any) -> bool:
     return logger._is_enabled()  # type: ignore[no-any-return]
 
 
-def count_log_record(logger: Any) -> None:
+def renew_logger_metrics(provider: Any, meter_provider: Any) -> None:
+    """Have a LoggerProvider count its records, if the user has asked for it by now.
+
+    Private: ``_logger_metrics``, the module ``_logger_metrics``, and the reader of its
+    environment variable, which the SDK asks once, when a provider is made.
+    """
+    from opentelemetry.sdk._logs._internal._logger_metrics import create_logger_metrics
+    from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
+    from opentelemetry.sdk.environment_variables._internal import (
+        parse_boolean_environment_variable,
+    )
+
+    enabled = parse_boolean_environment_variable(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
+    provider._logger_metrics = create_logger_metrics(meter_provider, enabled)
+
+
+def count_log_record(provider: Any) -> None:
     """``otel.sdk.log.created``, when the SDK's own metrics are on (``_logger_metrics``)."""
-    logger._logger_metrics.emit_log()
+    provider._logger_metrics.emit_log()
 
 
 def fill_attributes(bounded: Any, items: dict[str, Any], dropped: int) -> None:

@@ -25,6 +25,18 @@ def sdk_instrument_classes() -> tuple[type, ...]:
     )
 
 
+def periodic_reader_type() -> Any:
+    """What ``otel.sdk.metric_reader.*`` calls a reader that is read at intervals.
+
+    Private: the package ``_incubating`` of the semantic conventions.
+    """
+    from opentelemetry.semconv._incubating.attributes.otel_attributes import (
+        OtelComponentTypeValues,
+    )
+
+    return OtelComponentTypeValues.PERIODIC_METRIC_READER
+
+
 def install_consumer(provider: Any, make: Callable[[Any], Any]) -> Any:
     """Put our consumer of measurements into an SDK MeterProvider, and return it.
 

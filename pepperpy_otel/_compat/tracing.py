@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,25 @@ if TYPE_CHECKING:
 def silence_fork_hook(provider: Any) -> None:
     """Have an SDK TracerProvider do nothing in a forked child (private: ``_handle_fork``).
 
-    Its own hook runs the resource detectors and overwrites the user's ``service.instance.id``.
+    Its own hook runs the resource detectors and overwrites the user's ``service.instance.id``; all
+    that is left of it is the lock (``_tracers_lock``).
     To be called before the provider's ``__init__``, which takes a weak reference to the method;
     Python has no way to unregister a fork hook afterwards.
     """
-    provider._handle_fork = MethodType(lambda _: None, provider)
+
+    def after_in_child(provider: Any) -> None:
+        provider._tracers_lock = threading.Lock()
+
+    provider._handle_fork = MethodType(after_in_child, provider)
+
+
+def renew_span_locks(span: Any) -> None:
+    """Give an SDK span locks that nobody holds, after a fork.
+
+    Private: ``_lock`` of the span and of its ``_attributes``, ``_events`` and ``_links``.
+    """
+    for owner in (span, span._attributes, span._events, span._links):
+        owner._lock = threading.Lock()
 
 
 def ending_hook(processor: Any) -> Callable[[Any], None] | None:

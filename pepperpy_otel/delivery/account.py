@@ -1,13 +1,16 @@
 """What became of the items of one signal, told so that it always adds up.
 
 What is pending is never counted but follows: accepted less delivered, spooled and dropped. So the
-four make up the sum at any moment, whatever threads do meanwhile.
+four make up the sum at any moment, whatever threads do meanwhile. Only delivered and dropped are
+final; what is spooled or pending is told of again by the next report.
 """
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, NamedTuple
+
+from pepperpy_otel.delivery.books import Entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,27 +54,27 @@ class Account:
         self._reported = _Reported()
         self._lock = threading.RLock()
 
-    def _delivered(self) -> int:
-        return min((lane.delivered for lane in self._lanes), default=0)
-
-    def _resolved(self) -> int:
-        return min((lane.resolved() for lane in self._lanes), default=0)
-
     def accepted(self) -> int:
         """Items that every destination has taken in since the start."""
         return min((lane.queue.accepted.value() for lane in self._lanes), default=0)
 
     def totals(self) -> LaneCounts:
         """What became of everything since the start."""
-        delivered = self._delivered()
-        resolved = max(self._resolved(), delivered)
+        books = [lane.entries() for lane in self._lanes]
+        delivered = min((each.delivered for each in books), default=0)
+        kept = min((each.delivered + each.spooled for each in books), default=0)
+        resolved = min((each.resolved() for each in books), default=0)
         pending = max(self.accepted() - resolved, 0)
-        return LaneCounts(delivered=delivered, dropped=resolved - delivered, pending=pending)
+        return LaneCounts(delivered, kept - delivered, resolved - kept, pending)
+
+    def recovered(self) -> int:
+        """Items of earlier processes that were delivered, to whatever destination."""
+        return sum(lane.recovered for lane in self._lanes)
 
     def dropped_by_reason(self) -> Mapping[str, int]:
         """Losses of the destination that delivered least."""
-        worst = min(self._lanes, key=lambda lane: lane.delivered, default=None)
-        return {} if worst is None else worst.dropped_by_reason()
+        books = [lane.entries() for lane in self._lanes]
+        return min(books, key=lambda each: each.delivered, default=Entries()).lost
 
     def report(self, boundary: int) -> LaneCounts:
         """What became of the items that no flush has told of, up to the ``boundary``-th ever.
@@ -87,8 +90,9 @@ class Account:
                 now = self.totals()
                 delivered = min(now.delivered - last.delivered, total)
                 dropped = min(max(now.dropped - last.dropped, 0), total - delivered)
+                spooled = min(now.spooled, total - delivered - dropped)
                 told = _Reported(boundary, last.delivered + delivered, last.dropped + dropped)
-                pending = total - delivered - dropped
+                pending = total - delivered - dropped - spooled
                 if self._reported is last:
                     self._reported = told
-                    return LaneCounts(delivered=delivered, dropped=dropped, pending=pending)
+                    return LaneCounts(delivered, spooled, dropped, pending)

@@ -71,24 +71,26 @@ class MetricCollection:
 
     def collect_if_due(self) -> None:
         """Collect if the interval is over and nobody is at it."""
-        if self._clock() < self._next or not self._lock.acquire(blocking=False):
+        lock = self._lock  # another one in a child that is forked meanwhile, by a callback
+        if self._clock() < self._next or not lock.acquire(blocking=False):
             return
         try:
             if self._clock() >= self._next:  # else another worker was quicker
                 self._next = self._clock() + self._interval
                 self._collect(self._timeout)
         finally:
-            self._lock.release()
+            lock.release()
 
     def collect(self, timeout: float) -> None:
         """Collect now, waiting for a collection under way, ``timeout`` seconds at most."""
         deadline = self._clock() + timeout
-        if not self._lock.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)):
+        lock = self._lock
+        if not lock.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)):
             return
         try:
             self._collect(min(self._timeout, max(deadline - self._clock(), 0.001)))
         finally:
-            self._lock.release()
+            lock.release()
 
     def _collect(self, timeout: float) -> None:
         source = self._source

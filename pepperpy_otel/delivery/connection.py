@@ -12,9 +12,12 @@ import contextlib
 import encodings.idna  # noqa: F401
 import http.client
 import io
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
+
+from pepperpy_otel.delivery.forks import PATIENCE, held_off
 
 if TYPE_CHECKING:
     import ssl
@@ -87,9 +90,21 @@ class Connection(http.client.HTTPConnection):
             raise
         self.sock = sock
 
+    def connect_for_http2(self, path: str | None) -> None:
+        """Connect to a Unix socket if there is a ``path``, else through any proxy's CONNECT."""
+        if path is not None:
+            self.sock = self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.deadline.left())
+            self.sock.connect(path)
+            return
+        self.connect()
+        if self._proxy is not None and self._tls is None:
+            self._tunnel_through(self.sock, self._proxy)
+
     def _open(self, host: str, port: int) -> socket.socket:
         """Try each address of ``host``, each with a fair share of the time left."""
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with held_off(PATIENCE):  # the C library's resolver has locks, which no child gets free
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError(f"{host} has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = self._socket = socket.socket(family, kind, protocol)
@@ -148,6 +163,16 @@ class Connection(http.client.HTTPConnection):
             with contextlib.suppress(OSError):
                 # Not SSLSocket's own, which takes the TLS state from under the other thread.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Close the socket in this process, a forked child, and say nothing to the server.
+
+        Not by ``close()``, which waits for the reader that another thread may have been using.
+        """
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                os.close(sock.detach())
 
 
 class _Response(http.client.HTTPResponse):

@@ -38,7 +38,7 @@ class FlushResult:
 
     Counts the items accepted since the flush before (or the start) and those that it carried over:
     ``delivered + spooled + dropped + pending`` is their sum. Truthy only if every one of them was
-    accepted by its destination.
+    accepted by its destination. What is spooled or pending is carried over to the next flush.
 
     Attributes:
         delivered: The destination said that it has them.
@@ -75,6 +75,9 @@ class PipelineStats:
         last_error: What went wrong last, in one line, or ``None``.
         last_success: UNIX seconds of the last delivery, or ``None``.
         recovered: Items that an earlier process left in the spool and that were sent by this one.
+        failures_in_a_row: Attempts without a success since the last one, of the signal and the
+            destination that have most.
+        queue_share: How full the fullest queue is, from 0 to 1.
     """
 
     delivered: SignalCounts = field(default_factory=SignalCounts)
@@ -86,3 +89,5 @@ class PipelineStats:
     last_error: str | None = None
     last_success: float | None = None
     recovered: SignalCounts = field(default_factory=SignalCounts)
+    failures_in_a_row: int = 0
+    queue_share: float = 0.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 class OtlpEndpoint(NamedTuple):
@@ -28,6 +28,8 @@ class OtlpEndpoint(NamedTuple):
         client_certificate: File of the client's certificate; it may hold the key too.
         insecure: For gRPC without a scheme: whether TLS is left out.
         protocol: ``http/protobuf`` or ``grpc``.
+        grpc_retryable: Names of the gRPC status codes after which a call is tried again; empty
+            for those of the OTLP specification.
     """
 
     url: str
@@ -39,6 +41,7 @@ class OtlpEndpoint(NamedTuple):
     client_certificate: str | None = None
     insecure: bool | None = None
     protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
+    grpc_retryable: Collection[str] = ()
 
     @property
     def shown(self) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.delivery.destination import Destination
-from pepperpy_otel.delivery.forks import held_off
+from pepperpy_otel.delivery.forks import held_off, is_child, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from pepperpy_otel.delivery.counts import Signal
     from pepperpy_otel.delivery.destination import Sender
     from pepperpy_otel.delivery.endpoint import OtlpEndpoint
+    from pepperpy_otel.delivery.files.target import FileTarget
+
+
+#: What a sender of OTLP imports, and what one over gRPC does besides, one by one: a fork waits for
+#: one of them only.
+_STEPS = (
+    "email.parser",
+    "http.client",
+    "ssl",
+    "google.protobuf.descriptor_pool",
+    "google.rpc.error_details_pb2",
+    "pepperpy_otel.delivery.encoding",
+)
+_GRPC_STEPS = ("asyncio", "grpc")
 
 
 def build_destination(
@@ -26,8 +40,9 @@ def build_destination(
     stock: bool = False,
     exporters: Mapping[Signal, Any] | None = None,
     console: Sequence[Signal] = (),
+    files: Mapping[Signal, FileTarget] | None = None,
 ) -> Destination:
-    """A destination, to be given one of three things.
+    """A destination, to be given one of four things.
 
     Args:
         name: What warnings call it, as in ``OTEL_TRACES_EXPORTER``.
@@ -35,6 +50,7 @@ def build_destination(
         stock: Send to ``endpoints`` with opentelemetry-exporter-otlp instead of our own sender.
         exporters: By signal, an SDK exporter, or a class or function that makes one.
         console: Signals to print on standard output.
+        files: By signal, where lines of OTLP JSON are written.
     """
     senders: dict[Signal, partial[Sender]] = {}
     for signal, endpoint in (endpoints or {}).items():
@@ -43,12 +59,20 @@ def build_destination(
         senders[signal] = partial(_exporter_sender, name, signal, exporter)
     for signal in console:
         senders[signal] = partial(_console_sender, signal)
+    for signal, target in (files or {}).items():
+        senders[signal] = partial(_file_sender, signal, target)
     return Destination(name, senders)
 
 
 def _otlp_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
+    grpc = endpoint.protocol == "grpc"
+    load(*_STEPS, *(_GRPC_STEPS if grpc and not is_child() else ()))
     with held_off():
-        if endpoint.protocol == "grpc":
+        if grpc and is_child():
+            from pepperpy_otel.delivery.grpc_forked import ForkedGrpcSender
+
+            return ForkedGrpcSender(signal, endpoint)
+        if grpc:
             from pepperpy_otel.delivery.grpc import GrpcSender
 
             return GrpcSender(signal, endpoint)
@@ -78,3 +102,10 @@ def _console_sender(signal: Signal) -> Sender:
         from pepperpy_otel.delivery.stock import ExporterSender, console_exporter
 
         return ExporterSender(signal, console_exporter(signal), "the console")
+
+
+def _file_sender(signal: Signal, target: FileTarget) -> Sender:
+    with held_off():
+        from pepperpy_otel.delivery.files.sender import FileSender
+
+        return FileSender(signal, target)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pepperpy_otel.delivery.counts import Signal
+    from pepperpy_otel.delivery.encoding import Encoded
     from pepperpy_otel.delivery.endpoint import OtlpEndpoint
 
 USER_AGENT = f"pepperpy-otel/{__version__}"
@@ -82,21 +83,29 @@ class HttpSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode and post ``items``; see ``Sender``."""
-        seconds = min(timeout, self._timeout)
-        deadline = Deadline(seconds)
-        encoded = self._encoder.encode(items)
+        encoded = self.encode(items)
         if not encoded.items:
             return encoded.outcome()
-        body = gzip.compress(encoded.body, 6) if self._compress else encoded.body
+        outcome = self.transmit(encoded.body, encoded.items, timeout)
+        return outcome.with_unencodable(encoded.unencodable, encoded.error)
+
+    def encode(self, items: Sequence[Any]) -> Encoded:
+        """The request; see ``OtlpSender``."""
+        return self._encoder.encode(items)
+
+    def transmit(self, body: bytes, count: int, timeout: float) -> Outcome:
+        """Post a request; see ``OtlpSender``."""
+        seconds = min(timeout, self._timeout)
+        deadline = Deadline(seconds)
         try:
-            outcome = self._post(body, encoded.items, deadline)
+            return self._post(gzip.compress(body, 6) if self._compress else body, count, deadline)
         except (OSError, http.client.HTTPException) as error:
             self._drop()
-            outcome = Outcome(retry=True, error=_describe(error, seconds))
+            error = TimeoutError() if self._interrupted else error
+            return Outcome(retry=True, error=_describe(error, seconds))
         except BaseException:
             self._drop()
             raise
-        return outcome.with_unencodable(encoded.unencodable, encoded.error)
 
     def _post(self, body: bytes, count: int, deadline: Deadline) -> Outcome:
         with contextlib.closing(self._exchange(body, deadline)) as response:
@@ -143,6 +152,11 @@ class HttpSender:
     def close(self) -> None:
         """Close the connection."""
         self._drop()
+
+    def let_go(self) -> None:
+        """In a forked child: have the parent's connection open in the parent only."""
+        if self._connection is not None:
+            self._connection.let_go()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,32 +1,33 @@
-"""One signal on its way to one destination: its queue, its sender, its backoff, its losses."""
+"""One signal on its way to one destination: its queue, its sender, its backoff, its losses.
+
+Where there is a spool, a batch that fails twice in a row goes to disk at once, and so does what
+comes while the lane is failing; else it goes back to the front of the queue.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pepperpy_otel.delivery.guard import delivering
-from pepperpy_otel.delivery.outcome import Outcome, one_line
-from pepperpy_otel.delivery.queue import Entry, QueueLimits, RecordQueue
+from pepperpy_otel import _native
+from pepperpy_otel.delivery.books import Books, Entries
+from pepperpy_otel.delivery.cargo import Backoff, Cargo
+from pepperpy_otel.delivery.courier import Courier
+from pepperpy_otel.delivery.outcome import Outcome
+from pepperpy_otel.delivery.queue import QueueLimits, RecordQueue
+from pepperpy_otel.delivery.splitting import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pepperpy_otel.delivery.attempts import Progress
     from pepperpy_otel.delivery.counts import Signal
-    from pepperpy_otel.delivery.destination import Sender
+    from pepperpy_otel.delivery.destination import Sender, Spool
+    from pepperpy_otel.delivery.spool.values import SpooledBatch
 
-#: Seconds before the first retry; doubled with each failure up to the second number.
-FIRST_BACKOFF = 0.5
-LAST_BACKOFF = 30.0
-#: How much of a backoff is left to chance, so that a fleet does not come back in one instant.
-JITTER = 0.2
-#: No server makes us wait longer than that with Retry-After.
-LONGEST_RETRY_AFTER = 300.0
-
-#: Senders of the process that we were forked from: closing or collecting one here could say
-#: goodbye on the parent's connection, so they are kept, untouched.
-_inherited: list[Sender] = []
+#: Seconds after which a spool that refused a batch is asked again: each time costs the encoding.
+SPOOL_REST = 10.0
 
 
 class Lane:
@@ -54,131 +55,240 @@ class Lane:
         self.signal = signal
         self.limits = limits
         self.queue = RecordQueue(limits, wake)
-        self._make_sender = make_sender
+        #: Where batches go that cannot be delivered now, if anywhere.
+        self.spool: Spool | None = None
+        #: With a spool: so many waiting items are too many to leave to a worker that is busy.
+        self._pressed_at = max(limits.max_items // 3, limits.batch_size)
         self._clock = clock
         self._random = random
-        self._sender: Sender | None = None
+        self.courier = Courier(make_sender, clock)
         self._start_afresh()
 
     def after_fork(self) -> None:
         """In a forked child: nothing waits, nothing was counted, no connection is shared."""
-        if self._sender is not None:
-            _inherited.append(self._sender)
-            self._sender = None
+        self.courier.after_fork()
         self.queue.reset()
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        self.delivered = 0
-        self._lost: dict[str, int] = {}
-        self.failures = 0
-        self.not_before = 0.0
+        self.books = Books()
+        self.backoff = Backoff(self._clock, self._random)
+        self.recovered = 0
         self.next_pass = self._clock() + self.limits.schedule_delay
-        self.last_error: tuple[float, str] | None = None
         self.last_success: float | None = None
+        self.hurried = False
+        self._ending = False
+        self._spool_from = 0.0
+        self._hopeless = False
+        self._flight: Cargo | None = None
+        self._held: Cargo | None = None
+        # Guards the two above: what is under way is settled by one thread only.
+        self._hands = _native.allocate_lock()
 
-    # --- sending, in the worker's thread ---------------------------------------------------
+    # --- when ----------------------------------------------------------------------------------
 
     @property
-    def target(self) -> str:
-        """Where it goes, for people: a URL, or nothing before the sender is made."""
-        return str(getattr(self._sender, "target", ""))
+    def failures(self) -> int:
+        """How often it failed since it last worked."""
+        return self.backoff.failures
+
+    def waiting(self) -> bool:
+        """Whether there is anything in memory to send."""
+        return bool(self.queue) or self._held is not None
+
+    def holds(self) -> bool:
+        """Whether a batch was sent in part, or is to be tried once more before it is spooled."""
+        return self._held is not None
+
+    def pressed(self) -> bool:
+        """Whether so much waits that some of it will be thrown out soon."""
+        queue = self.queue
+        return queue.holds(self._pressed_at) or (
+            queue.estimated_bytes > self.limits.max_bytes // 2 and len(queue) > 1
+        )
 
     def due_at(self) -> float:
         """When the worker has to look after this lane, on the clock's scale."""
-        if self.failures and len(self.queue):
-            return self.not_before
-        return 0.0 if self.queue.has_batch() else self.next_pass
+        if self.failures and (self.waiting() or self.spools()):
+            return self.backoff.not_before
+        if self.queue.has_batch() or self.holds() or (self.hurried and self.waiting()):
+            return 0.0
+        return self.next_pass
+
+    def hurry(self) -> None:
+        """Send whatever is there, and whatever comes, at once; safe in a signal handler."""
+        self.hurried = True
+        self.backoff.not_before = 0.0
+        self.queue.notify_at = 1
+
+    def listen(self) -> None:
+        """Say at which number of waiting items the queue is to wake somebody up again."""
+        queue, batch = self.queue, self.limits.batch_size
+        if self.failures and not self.can_spool():
+            # A full queue is no reason to wake up before the next try.
+            queue.notify_at = sys.maxsize
+        elif self.hurried:
+            queue.notify_at = 1
+        else:
+            queue.notify_at = self._pressed_at if queue.has_batch() else batch
+
+    # --- sending, in the worker's thread -------------------------------------------------------
 
     def attempt(self, timeout: float) -> Outcome:
         """Send the oldest batch once, and write down what became of it."""
+        with self._hands:
+            cargo = self._held
+            if cargo is None:
+                entries = self.queue.take(self.limits.batch_size)
+                if not entries:
+                    return Outcome()
+                cargo = Cargo(entries)
+            self._flight, self._held = cargo, None
+        return self._carry(cargo, timeout)
+
+    def replay(self, batch: SpooledBatch, timeout: float) -> Outcome:
+        """Send a batch from the spool once, and write down what became of it."""
+        cargo = Cargo(parts=[Part(batch.body, batch.items)], batch=batch)
+        self._flight = cargo
+        return self._carry(cargo, timeout)
+
+    def _carry(self, cargo: Cargo, timeout: float) -> Outcome:
+        started = self._clock()
+        progress = self.courier.carry(cargo, timeout, whole=self._hopeless)
+        with self._hands:
+            self._flight = None
+            if cargo.taken:
+                return Outcome()
+            self._settle(cargo, progress, self._clock() - started)
+        return progress.outcome()
+
+    # --- what became of it ---------------------------------------------------------------------
+
+    def _settle(self, cargo: Cargo, progress: Progress, took: float) -> None:
+        failure = progress.failure
+        if failure is None:
+            self.backoff.failures = 0
+        else:
+            self.backoff.failed(failure)
+        settled = progress.divided or progress.delivered or progress.lost
+        kept = not self.can_spool() or cargo.parts is None  # without a sender there are no bytes
+        if failure is not None and cargo.entries and kept and not settled:
+            self.queue.put_back(cargo.entries)
+            return
+        progress.remark(cargo.error)
+        progress.lost.update(cargo.take_unencodable())
+        self._book(cargo, progress)
+        if progress.divided and not progress.delivered and not progress.rest:
+            self._hopeless = True
+        if failure is None:
+            if cargo.batch is not None and self.spool is not None:
+                self.spool.done(cargo.batch)
+        elif cargo.batch is None:
+            final = failure.misconfigured or self._ending
+            self._keep(progress.rest, quick=self.backoff.is_short(took) and not final)
+        elif settled or cargo.number() < cargo.batch.items:  # else it lies on disk as it is
+            self._held = Cargo(parts=progress.rest or cargo.parts, batch=cargo.batch)
+
+    def _book(self, cargo: Cargo, progress: Progress) -> None:
+        if cargo.batch is None:
+            self.books.settle(progress.delivered, progress.lost)
+        elif cargo.batch.own:
+            self.books.settle_spooled(progress.delivered, progress.lost)
+        else:
+            self.recovered += progress.delivered
+        if progress.delivered:
+            self.last_success = time.time()
+            self._hopeless = False
+        if progress.error:
+            self.backoff.remember(progress.error)
+
+    def _keep(self, parts: Sequence[Part], *, quick: bool) -> None:
+        """Hold on to what is to be tried again: on disk, or in memory."""
+        if not quick:
+            parts = self._to_disk(parts)
+        if parts:
+            self._held = Cargo(parts=parts)
+
+    # --- to disk, in either thread -------------------------------------------------------------
+
+    def spools(self) -> bool:
+        """Whether there is a spool, and a sender whose requests can wait in it."""
+        return self.spool is not None and self.courier.encodes()
+
+    def can_spool(self) -> bool:
+        """The same, and whether the spool has not just refused a batch."""
+        return self.spools() and self._clock() >= self._spool_from
+
+    def spool_batch(self) -> Outcome | None:
+        """Put the oldest batch of the queue on disk.
+
+        Returns:
+            ``None`` if nothing went there; else what is to be said about it.
+        """
+        if not self.can_spool():
+            return None
         entries = self.queue.take(self.limits.batch_size)
         if not entries:
-            return Outcome()
-        outcome = self._send([entry.item for entry in entries], timeout)
-        if outcome.retry:
-            self._keep(entries, outcome)
-        else:
-            self._settle(sum(entry.number for entry in entries), outcome)
-        return outcome
+            return None
+        cargo = Cargo(entries)
+        if self._to_disk(self._encoded(cargo)) or cargo.parts is None:
+            self.queue.put_back(entries)
+            return None
+        lost = cargo.take_unencodable()
+        self.books.settle(0, lost)
+        return Outcome(error=cargo.error, unencodable=sum(lost.values()))
 
-    def _send(self, items: Sequence[Any], timeout: float) -> Outcome:
-        with delivering():
-            try:
-                self.prepare()
-            except BaseException as error:
-                return Outcome(retry=True, misconfigured=True, error=_say(error))
-            try:
-                outcome: Any = self._sender.send(items, timeout)  # type: ignore[union-attr]
-                if isinstance(outcome, Outcome):
-                    return outcome
-                return Outcome(error=f"the sender answered {outcome!r}", reason="error")
-            except BaseException as error:  # a sender must never end the worker
-                return Outcome(error=_say(error), reason="error")
+    def save(self, boundary: int, *, ending: bool) -> Iterator[Outcome]:
+        """Put on disk what was accepted up to ``boundary`` and is not sent.
 
-    def prepare(self) -> None:
-        """Make the sender, if there is none."""
-        if self._sender is None:
-            self._sender = self._make_sender()
+        Args:
+            boundary: That many items ever accepted.
+            ending: Whether that holds for what is under way, too, whether it arrives or not.
 
-    def _keep(self, entries: Sequence[Entry], outcome: Outcome) -> None:
-        self.queue.put_back(entries)
-        self.failures += 1
-        backoff = min(FIRST_BACKOFF * 2.0 ** min(self.failures - 1, 16), LAST_BACKOFF)
-        backoff *= 1 - JITTER + 2 * JITTER * self._random()
-        asked = min(outcome.retry_after or 0.0, LONGEST_RETRY_AFTER)
-        self.not_before = self._clock() + max(backoff, asked)
-        self.last_error = (time.time(), outcome.error or "failed")
+        Yields:
+            What is to be said about each batch.
+        """
+        self._spool_from = 0.0
+        while self.resolved() < boundary and (outcome := self.spool_batch()) is not None:
+            yield outcome
+        with self._hands:
+            self._ending = self._ending or ending
+            for cargo in (self._flight if ending else None, self._held):
+                if cargo is None or cargo.taken or cargo.batch is not None:
+                    continue
+                rest = self._to_disk(self._encoded(cargo))
+                if cargo.parts is not None and cargo.number() > sum(part.items for part in rest):
+                    cargo.taken = True
+                    self.books.settle(0, cargo.take_unencodable())
+                    self._held = Cargo(parts=rest) if rest else None
 
-    def _settle(self, total: int, outcome: Outcome) -> None:
-        self.failures = 0
-        delivered = min(outcome.delivered, total)
-        rejected = min(outcome.rejected, total - delivered)
-        unencodable = min(outcome.unencodable, total - delivered - rejected)
-        self._lose("rejected", rejected)
-        self._lose("unencodable", unencodable)
-        self._lose(outcome.reason, total - delivered - rejected - unencodable)
-        self.delivered += delivered
-        if delivered:
-            self.last_success = time.time()
-        if outcome.error:
-            self.last_error = (time.time(), outcome.error)
+    def _encoded(self, cargo: Cargo) -> Sequence[Part]:
+        try:
+            return self.courier.encode(cargo)
+        except Exception:  # the worker, who tries it next, tells of it
+            self._spool_from = self._clock() + SPOOL_REST
+            return ()
 
-    def _lose(self, reason: str, count: int) -> None:
-        if count:
-            self._lost[reason] = self._lost.get(reason, 0) + count
+    def _to_disk(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """Put requests on disk; gives those that are left."""
+        for number, part in enumerate(parts):
+            if not self.can_spool():
+                return parts[number:]
+            # Entered first: with a full disk the spool may at once throw it out again.
+            self.books.spool(part.items)
+            if not self.spool.append(self.signal, part.body, part.items):  # type: ignore[union-attr]
+                self.books.spool(-part.items)
+                self._spool_from = self._clock() + SPOOL_REST
+                return parts[number:]
+        return ()
 
-    def interrupt(self) -> None:
-        """Ask a send that is under way to end; called from another thread at a deadline."""
-        with contextlib.suppress(Exception):
-            getattr(self._sender, "interrupt", _nothing)()
+    # --- the books -----------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Let go of the sender, in the worker's thread."""
-        sender, self._sender = self._sender, None
-        if sender is not None:
-            with delivering(), contextlib.suppress(Exception):
-                sender.close()
-
-    # --- the books ---------------------------------------------------------------------------
+    def entries(self) -> Entries:
+        """What became of all items so far, at one moment."""
+        now, evicted = self.books.now, self.queue.evicted.value()
+        return now._replace(lost={"queue_full": evicted, **now.lost}) if evicted else now
 
     def resolved(self) -> int:
         """Items of which it is known what became of them."""
-        return self.delivered + self.dropped()
-
-    def dropped(self) -> int:
-        """Items lost since the start, for whatever reason."""
-        return sum(self.dropped_by_reason().values())
-
-    def dropped_by_reason(self) -> Mapping[str, int]:
-        """The same by reason."""
-        evicted = self.queue.evicted.value()
-        return {**({"queue_full": evicted} if evicted else {}), **self._lost}
-
-
-def _say(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}")
-
-
-def _nothing() -> None:
-    return None
+        return self.entries().resolved()

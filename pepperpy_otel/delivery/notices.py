@@ -74,25 +74,24 @@ class Notices:
             )
 
     def _failed(self, lane: Lane, outcome: Outcome) -> None:
-        target = lane.target or self._name
-        origin = _origin(target)
-        key = (origin, outcome.misconfigured)
+        target = lane.courier.target or self._name
+        place = origin(target)
+        key = (place, outcome.misconfigured)
         if outcome.misconfigured:  # it answers: what is wrong now is told in the line below
-            self._leave(lane, (origin, False), quiet=True)
+            self._leave(lane, (place, False), quiet=True)
         outage = self._outages.get(key)
         if outage is not None:
             outage.lanes.add(lane)
             return
         self._outages[key] = _Outage(self._clock(), self._dropped(), lane)
+        kept = f"kept {'on disk ' if lane.can_spool() else ''}within limits, retried quietly"
         errors.warn(
             "%s: cannot deliver %s to %s: %s; %s",
             self._name,
             lane.signal,
             target,
             outcome.error,
-            "check the endpoint and its credentials (kept within limits, retried quietly)"
-            if outcome.misconfigured
-            else "kept within limits, retried quietly",
+            f"check the endpoint and its credentials ({kept})" if outcome.misconfigured else kept,
         )
 
     def _leave(self, lane: Lane, key: tuple[str, bool], *, quiet: bool = False) -> None:
@@ -104,27 +103,29 @@ class Notices:
         if outage.lanes:
             return
         del self._outages[key]
+        waiting = sum(lane.entries().spooled for lane in self._lanes)
         if outage.delivered or not quiet:
             errors.warn(
                 "%s: delivery to %s works again after %.0f s; "
-                "%d items delivered since, %d dropped meanwhile",
+                "%d items delivered since, %d dropped meanwhile%s",
                 self._name,
                 key[0],
                 self._clock() - outage.since,
                 outage.delivered,
                 self._dropped() - outage.dropped_before,
+                f", {waiting} on disk follow" if waiting else "",
             )
 
     def _answered(self, lane: Lane, outcome: Outcome) -> None:
         """Something was lost, or the server had a remark on what it took."""
-        lost = outcome.rejected or outcome.unencodable or not outcome.delivered
+        lost = outcome.lost or outcome.rejected or outcome.unencodable or not outcome.delivered
         self._once(
             (lane.signal, outcome.reason, outcome.error),
             "%s: %s %s %s: %s (said once for each cause)",
             self._name,
             _WORDS[lane.signal],
             "dropped on the way to" if lost else "arrived with a warning of",
-            lane.target or self._name,
+            lane.courier.target or self._name,
             outcome.error,
         )
 
@@ -134,10 +135,10 @@ class Notices:
             errors.warn(message, *args)
 
     def _dropped(self) -> int:
-        return sum(lane.dropped() for lane in self._lanes)
+        return sum(lane.entries().dropped() for lane in self._lanes)
 
 
-def _origin(target: str) -> str:
+def origin(target: str) -> str:
     """Scheme, host and port of a URL: what is down when one of its paths cannot be reached."""
     scheme, separator, rest = target.partition("://")
     return f"{scheme}{separator}{rest.partition('/')[0]}" if separator else target

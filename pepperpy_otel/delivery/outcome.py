@@ -7,7 +7,11 @@ and tried again like an outage, since a person can repair them while the telemet
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 #: HTTP answers after which the same request may succeed later.
 HTTP_RETRY = frozenset({429, 502, 503, 504})
@@ -18,6 +22,19 @@ GRPC_RETRY = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
 GRPC_MISCONFIGURED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
+
+#: The reason under which an item is dropped that is too large even alone.
+TOO_LARGE = "too_large"
+_HTTP_TOO_LARGE = 413
+_HTTP_BAD = 400
+#: How servers say over gRPC that a message is too large: Go and C++, Java, .NET, Rust's tonic
+#: (which uses OUT_OF_RANGE), and what gRPC makes of a proxy's 413. RESOURCE_EXHAUSTED alone may
+#: as well be a quota.
+_TOO_LARGE_TEXT = re.compile(
+    r"larger than max|exceeds (?:the )?max|message length too large|(?:status:?|HTTP) 413\b",
+    re.IGNORECASE,
+)
+_GRPC_TOO_LARGE = frozenset({"RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "UNKNOWN"})
 
 
 class Outcome(NamedTuple):
@@ -32,6 +49,8 @@ class Outcome(NamedTuple):
         misconfigured: The destination is there and refuses us: URL or credentials are wrong.
         unencodable: Items that could not be turned into bytes.
         reason: Under which name the rest of the batch is counted as dropped, when not retried.
+        divisible: The batch was refused for its size or its contents: parts of it may be taken.
+        lost: Items dropped for any reason, where it is known.
     """
 
     delivered: int = 0
@@ -42,6 +61,8 @@ class Outcome(NamedTuple):
     misconfigured: bool = False
     unencodable: int = 0
     reason: str = "refused"
+    divisible: bool = False
+    lost: int = 0
 
     def with_unencodable(self, count: int, error: str | None) -> Outcome:
         """The same, and ``count`` items of the batch never became bytes."""
@@ -64,13 +85,23 @@ def from_http(
         return Outcome(retry=True, retry_after=retry_after, error=error, misconfigured=True)
     if status in HTTP_RETRY:
         return Outcome(retry=True, retry_after=retry_after, error=error)
-    return Outcome(error=error)
+    if status == _HTTP_TOO_LARGE:
+        return Outcome(error=error, reason=TOO_LARGE, divisible=True)
+    return Outcome(error=error, divisible=status == _HTTP_BAD)
 
 
 def from_grpc(
-    code: str, count: int, *, retry_after: float | None = None, detail: str = ""
+    code: str,
+    count: int,
+    *,
+    retry_after: float | None = None,
+    detail: str = "",
+    retry: Collection[str] = (),
 ) -> Outcome:
-    """The outcome of a batch of ``count`` items whose call ended with the status named ``code``."""
+    """The outcome of a batch of ``count`` items whose call ended with the status named ``code``.
+
+    ``retry`` are the names of codes that are tried again, if not those of the specification.
+    """
     if code == "OK":
         return Outcome(delivered=count)
     error = f"gRPC {code}"
@@ -78,9 +109,12 @@ def from_grpc(
         error = f"{error}: {detail}"
     if code in GRPC_MISCONFIGURED:
         return Outcome(retry=True, retry_after=retry_after, error=error, misconfigured=True)
-    if code in GRPC_RETRY or (code == "RESOURCE_EXHAUSTED" and retry_after is not None):
+    if code in _GRPC_TOO_LARGE and retry_after is None and _TOO_LARGE_TEXT.search(detail):
+        return Outcome(error=error, reason=TOO_LARGE, divisible=True)
+    again = code in retry if retry else code in GRPC_RETRY
+    if again or (code == "RESOURCE_EXHAUSTED" and retry_after is not None):
         return Outcome(retry=True, retry_after=retry_after, error=error)
-    return Outcome(error=error)
+    return Outcome(error=error, divisible=code == "INVALID_ARGUMENT")
 
 
 def one_line(text: str, limit: int = 200) -> str:

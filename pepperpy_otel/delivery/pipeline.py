@@ -9,21 +9,24 @@ result = pipeline.flush(5.0)   # FlushResult: truthy only if everything arrived
 from __future__ import annotations
 
 import random as _random
-import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from pepperpy_otel import _native
 from pepperpy_otel.delivery import forks
 from pepperpy_otel.delivery.account import Account, LaneCounts
 from pepperpy_otel.delivery.collection import MetricCollection
 from pepperpy_otel.delivery.counts import SIGNALS, FlushResult, PipelineStats, SignalCounts
 from pepperpy_otel.delivery.guard import is_own_thread, mark_own_thread
 from pepperpy_otel.delivery.tally import Wakeup
-from pepperpy_otel.delivery.worker import Ticket, Worker
+from pepperpy_otel.delivery.ticket import Ticket
+from pepperpy_otel.delivery.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.trace import SpanProcessor
 
@@ -32,6 +35,13 @@ if TYPE_CHECKING:
     from pepperpy_otel.delivery.destination import Destination
     from pepperpy_otel.delivery.lane import Lane
     from pepperpy_otel.delivery.queue import QueueLimits
+
+#: How much of a flush's time is kept for writing to disk what was not delivered, and at most
+#: how many seconds.
+SAVING_SHARE = 0.25
+LONGEST_SAVING = 0.5
+#: Seconds that the end waits at least for what is left to be on disk, where there is a spool.
+SAVING_AT_END = 0.3
 
 
 class Pipeline:
@@ -63,6 +73,7 @@ class Pipeline:
     ) -> None:
         self._clock = clock
         self._closed = False
+        self._collected = Wakeup()
         metric_lanes: list[Lane] = []
         self._metrics = MetricCollection(metric_lanes, metric_interval, metric_timeout, clock)
         self._workers = [
@@ -89,6 +100,16 @@ class Pipeline:
         from pepperpy_otel.delivery.processors import PipelineLogRecordProcessor
 
         return PipelineLogRecordProcessor(self, [lane.queue for lane in self._lanes["logs"]])
+
+    def report_to(self, provider: MeterProvider) -> Callable[[], None]:
+        """Have a meter provider observe the queues, as ``otel.sdk.processor.*``.
+
+        Returns:
+            What ends it.
+        """
+        from pepperpy_otel.delivery.self_metrics import watch
+
+        return watch([*self._lanes["traces"], *self._lanes["logs"]], provider)
 
     def set_metric_source(self, collect: Source | None) -> None:
         """Say who collects metrics.
@@ -131,8 +152,18 @@ class Pipeline:
             worker.stop(deadline - self._clock())
         return result
 
+    def hurry(self) -> None:
+        """From now on send whatever is queued at once; nothing undoes it.
+
+        For the time between a signal that ends the process and its end, in which nobody may come
+        by to flush. Safe in a signal handler: it takes no lock and returns at once.
+        """
+        for worker in self._workers:
+            worker.hurry()
+
     def after_fork(self) -> None:
         """In a forked child: nothing waits, counts are zero, threads and connections are new."""
+        self._collected.set()  # a fork in a signal handler may have cut into the wait for it
         self._metrics.after_fork()
         for account in self._accounts.values():
             account.reset()
@@ -144,17 +175,27 @@ class Pipeline:
     def _deliver(self, deadline: float, *, ending: bool) -> FlushResult:
         """Traces and logs set off at once; metrics follow when they are collected."""
         boundaries = self._accepted(SIGNALS)
+        now = self._clock()
         own_thread = is_own_thread()  # a worker that waits for itself would wait for ever
         tickets: list[Ticket] = []
+        ask = partial(
+            self._post,
+            deadline=deadline,
+            since=now,
+            spool_at=deadline - min(SAVING_SHARE * (deadline - now), LONGEST_SAVING),
+            ending=ending,
+        )
         if not own_thread:
-            tickets += self._post(("traces", "logs"), deadline, ending=ending)
+            tickets += ask(("traces", "logs"))
             self._collect(deadline)
         if ending:
             self._close()
         if not own_thread:
             rest: Sequence[Signal] = SIGNALS if ending else ("metrics",)
             boundaries.update(self._accepted(rest))
-            tickets += self._post(rest, deadline, ending=ending, last=ending)
+            tickets += ask(rest, last=ending, replays=True)
+        if ending and any(worker.spool is not None for worker in self._workers):
+            deadline = max(deadline, now + SAVING_AT_END)
         for ticket in tickets:
             ticket.done.wait(deadline - self._clock())
         return self._report(boundaries)
@@ -162,17 +203,16 @@ class Pipeline:
     def _accepted(self, signals: Sequence[Signal]) -> dict[Signal, int]:
         return {signal: self._accounts[signal].accepted() for signal in signals}
 
-    def _post(
-        self, signals: Sequence[Signal], deadline: float, *, ending: bool, last: bool = False
-    ) -> list[Ticket]:
+    def _post(self, signals: Sequence[Signal], **what: Any) -> list[Ticket]:
         tickets = []
         for worker in self._workers:
             boundaries = {
                 lane: lane.queue.accepted.value() for lane in worker.lanes if lane.signal in signals
             }
-            if boundaries or last:
-                tickets.append(Ticket(boundaries, deadline, ending=ending, last=last))
-                worker.post(tickets[-1])
+            ticket = Ticket(boundaries, **what)
+            if boundaries or ticket.last or (ticket.replays and worker.spool is not None):
+                tickets.append(ticket)
+                worker.post(ticket)
         return tickets
 
     def _collect(self, deadline: float) -> None:
@@ -183,7 +223,7 @@ class Pipeline:
         """
         if self._closed or not self._metrics.active:
             return
-        done = Wakeup()
+        done = self._collected = Wakeup()
 
         def collect() -> None:
             self._metrics.collect(deadline - self._clock())
@@ -194,7 +234,7 @@ class Pipeline:
             collect()
 
         try:
-            threading.Thread(target=run, name="pepperpy-otel-collect", daemon=True).start()
+            forks.start(_native.thread(run, "pepperpy-otel-collect"))
         except RuntimeError:  # no thread can be started while the interpreter shuts down
             collect()
         else:
@@ -222,7 +262,8 @@ class Pipeline:
         for account in self._accounts.values():
             for reason, count in account.dropped_by_reason().items():
                 reasons[reason] = reasons.get(reason, 0) + count
-        failures = [lane.last_error for lane in lanes if lane.last_error is not None]
+        errors = [lane.backoff.last_error for lane in lanes]
+        failures = [error for error in errors if error is not None]
         successes = [lane.last_success for lane in lanes if lane.last_success is not None]
         return PipelineStats(
             **_by_kind({signal: each.totals() for signal, each in self._accounts.items()}),
@@ -230,6 +271,11 @@ class Pipeline:
             queue_bytes=sum(lane.queue.estimated_bytes for lane in lanes),
             last_error=max(failures)[1] if failures else None,
             last_success=max(successes, default=None),
+            recovered=SignalCounts(
+                **{signal: account.recovered() for signal, account in self._accounts.items()}
+            ),
+            failures_in_a_row=max((lane.failures for lane in lanes), default=0),
+            queue_share=max((lane.queue.fullness for lane in lanes), default=0.0),
         )
 
 

@@ -76,6 +76,7 @@ def tls_context(endpoint: OtlpEndpoint) -> ssl.SSLContext:
         context = ssl.create_default_context(capath=trusted)
     else:
         context = ssl.create_default_context(cafile=trusted)
-    if endpoint.client_certificate is not None:
-        context.load_cert_chain(endpoint.client_certificate, endpoint.client_key)
+    certificate = endpoint.client_certificate or endpoint.client_key  # one file may hold both
+    if certificate is not None:
+        context.load_cert_chain(certificate, endpoint.client_key)
     return context

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pepperpy_otel.delivery.tally import Tally
 
@@ -45,6 +46,10 @@ class Entry(NamedTuple):
     number: int
 
 
+#: ``Entry(*fields)`` without the Python function that a NamedTuple's constructor is.
+_new_entry = cast("Callable[[tuple[Any, int, int]], Entry]", partial(tuple.__new__, Entry))
+
+
 class RecordQueue:
     """Holds what waits for a destination; counts what came in and what had to be thrown out.
 
@@ -55,6 +60,7 @@ class RecordQueue:
 
     def __init__(self, limits: QueueLimits, wake: Callable[[], None]) -> None:
         self._limits = limits
+        self._max_bytes = limits.max_bytes
         self._wake = wake
         self._closed = False
         self.reset()
@@ -63,15 +69,33 @@ class RecordQueue:
         """Empty, counts from zero: how a forked child starts. What was closed stays closed."""
         self.accepted = Tally()
         self.evicted = Tally()
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[tuple[Any, int, int]] = deque()
+        self._accept = self.accepted.increment
+        self._append = self._entries.append
         self._items = 0
         self._bytes = 0
         self.notify_at = self._limits.batch_size
 
     @property
+    def notify_at(self) -> int:
+        """How many waiting items wake the worker."""
+        return self._notify_at
+
+    @notify_at.setter
+    def notify_at(self, items: int) -> None:
+        self._notify_at = items
+        self._attention_at = min(items, self._limits.max_items + 1)
+
+    @property
     def estimated_bytes(self) -> int:
         """What the waiting items take in memory, roughly."""
         return max(self._bytes, 0)
+
+    @property
+    def fullness(self) -> float:
+        """How much of the room is taken, from 0 to 1: of items or of bytes, whichever is more."""
+        limits = self._limits
+        return max(self._items / limits.max_items, self._bytes / limits.max_bytes, 0.0)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -80,16 +104,25 @@ class RecordQueue:
         """Whether a full batch is waiting."""
         return self._items >= self._limits.batch_size
 
+    def holds(self, items: int) -> bool:
+        """Whether at least so many items are waiting."""
+        return self._items >= items
+
     def close(self) -> None:
         """From now on nothing is taken in, nor counted."""
         self._closed = True
 
     def append(self, item: Any, size: int) -> None:
         """Take in one span or record."""
+        # Everything that append_many() does, written out: this runs in the app's end() and emit().
         if self._closed:
             return
-        self.accepted.increment()
-        self._take_in(Entry(item, size, 1))
+        self._accept()
+        self._items += 1
+        self._bytes += size
+        self._append((item, size, 1))  # an Entry when it comes out
+        if self._items >= self._attention_at or self._bytes > self._max_bytes:
+            self._attend()
 
     def append_many(self, item: Any, size: int, count: int) -> None:
         """Take in one thing that stands for ``count`` items: a collection of data points."""
@@ -102,9 +135,12 @@ class RecordQueue:
         self._items += entry.number
         self._bytes += entry.size
         self._entries.append(entry)
+        self._attend()
+
+    def _attend(self) -> None:
         if self._items > self._limits.max_items or self._bytes > self._limits.max_bytes:
             self._evict()
-        if self._items >= self.notify_at:
+        if self._items >= self._notify_at:
             self.notify_at = sys.maxsize
             self._wake()
 
@@ -137,7 +173,7 @@ class RecordQueue:
 
     def _pop(self) -> Entry | None:
         try:
-            entry = self._entries.popleft()
+            entry = _new_entry(self._entries.popleft())
         except IndexError:
             self._items = self._bytes = 0
             return None

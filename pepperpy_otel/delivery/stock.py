@@ -2,7 +2,8 @@
 
 They answer SUCCESS or FAILURE and nothing else. The stock ones try again by themselves until
 their timeout; what they then give up is dropped here too (``exporter_failed``). Whoever wants
-outages bridged uses our own senders, which is the default.
+outages bridged uses our own senders, which is the default; nor do these have a spool, since they
+encode and send in one.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def stock_exporter(signal: Signal, endpoint: OtlpEndpoint) -> Any:
     if endpoint.protocol == "grpc":
         import grpc
 
-        from pepperpy_otel.delivery.grpc import address_of, credentials_of
+        from pepperpy_otel.delivery.grpc import credentials_of
+        from pepperpy_otel.delivery.grpc_terms import address_of
 
         address, secure = address_of(endpoint)
         # Without certificates it looks for a credential provider, then takes the system's.

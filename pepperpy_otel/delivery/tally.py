@@ -12,6 +12,8 @@ import itertools
 import threading
 from collections import deque
 
+from pepperpy_otel import _native
+
 
 class Tally:
     """A number that many threads may count up at once, exactly and without a lock."""
@@ -38,7 +40,7 @@ class Wakeup:
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = _native.allocate_lock()
         self._lock.acquire()
 
     def set(self) -> None:
@@ -52,4 +54,4 @@ class Wakeup:
         Returns:
             Whether it was set; it is not any more.
         """
-        return self._lock.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX))
+        return bool(self._lock.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)))

@@ -180,7 +180,7 @@ _CALLER = 5
 def _seconds(time_window: float) -> float:
     try:
         seconds = float(time_window)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of the object's own
         return 0.0
     return max(0.0, seconds) if not math.isnan(seconds) else 0.0
 

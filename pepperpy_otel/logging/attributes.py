@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel.logging.values import exact, safe_text, scrub, unprintable
+from pepperpy_otel.logging.values import class_name, exact, safe_text, scrub, unprintable
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue
@@ -136,14 +136,23 @@ def _has_text(value: object) -> bool:
     return kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
 
 
-def exception_attributes(error: BaseException) -> dict[str, AnyValue]:
-    """``exception.*`` as the SDK fills them for ``Logger.emit(exception=…)``."""
+def exception_attributes(error: Any) -> dict[str, AnyValue]:
+    """``exception.*`` as the SDK fills them for ``Logger.emit(exception=…)``.
+
+    Empty for what is no exception; never raises.
+    """
     kind = type(error)
-    qualified = f"{kind.__module__}.{kind.__qualname__}"
+    if not issubclass(kind, BaseException):
+        return {}
+    try:
+        qualified = f"{kind.__module__}.{kind.__qualname__}"
+        trace = error.__traceback__
+    except Exception:  # a metaclass or a __getattribute__ that raises
+        qualified, trace = class_name(kind), None
     return {
-        "exception.type": qualified.removeprefix("builtins."),
+        "exception.type": scrub(qualified.removeprefix("builtins.")),
         "exception.message": safe_text(error),
-        "exception.stacktrace": stacktrace(kind, error, error.__traceback__),
+        "exception.stacktrace": stacktrace(kind, error, trace),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from opentelemetry import metrics
 from opentelemetry._logs import LogRecord
 from opentelemetry.sdk import _logs
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
@@ -20,6 +21,7 @@ from pepperpy_otel._owner import Asking
 from pepperpy_otel.errors import report_internal
 from pepperpy_otel.logging.attributes import clean_attributes, clean_value, exception_attributes
 from pepperpy_otel.logging.fanout import FanOut
+from pepperpy_otel.logging.fields import items_of, make_fit, usable_context
 from pepperpy_otel.logging.values import safe_text
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class LoggerProvider(_logs.LoggerProvider):
             limits: Of the attributes of a record; 128 attributes of any length by default.
             processors: Take the place of those that were there.
         """
+        _compat.renew_logger_metrics(self, metrics.get_meter_provider())
         self._fan_out.replace(processors)
         self._last_resource = resource
         self._armed = _Armed(resource, limits if limits is not None else _DEFAULT_LIMITS)
@@ -137,8 +140,8 @@ class LoggerProvider(_logs.LoggerProvider):
             return self._loggers[key]
         except KeyError:
             return self._loggers.setdefault(key, self._make_logger(name, version, schema_url))
-        except TypeError:  # not hashable, so no name either
-            return self.get_logger(safe_text(name))
+        except Exception:  # not hashable, so no name either; versions are names, too
+            return self.get_logger(*map(_name, (name, version, schema_url)))
 
     def _make_logger(
         self,
@@ -147,8 +150,9 @@ class LoggerProvider(_logs.LoggerProvider):
         schema_url: str | None,
         attributes: Attributes = None,
     ) -> Logger:
-        cleaned = clean_attributes(attributes)[0] if attributes else None
-        logger = Logger(self, InstrumentationScope(name, version, schema_url, cleaned))
+        cleaned = None if attributes is None else clean_attributes(items_of(attributes))[0]
+        scope = InstrumentationScope(_name(name), _name(version), _name(schema_url), cleaned)
+        logger = Logger(self, scope)
         _compat.track_logger(self, logger)
         return logger
 
@@ -224,7 +228,7 @@ class Logger(_logs.Logger):
                 record = LogRecord(
                     timestamp=timestamp,
                     observed_timestamp=observed_timestamp,
-                    context=context,
+                    context=usable_context(context),
                     severity_number=severity_number,
                     severity_text=severity_text,
                     body=body,
@@ -232,7 +236,7 @@ class Logger(_logs.Logger):
                     event_name=event_name,
                     exception=exception,
                 )
-            _compat.count_log_record(self)
+            _compat.count_log_record(self._provider)
             self._provider.fan_out.on_emit(self._writable(record, armed))
         except Exception as error:
             report_internal("Logger.emit", error)
@@ -249,7 +253,8 @@ class Logger(_logs.Logger):
                     attributes.setdefault(name, value)
             inner.body = clean_value(inner.body)
             return record
-        given = _items(record.attributes)
+        make_fit(record)
+        given = items_of(record.attributes)
         if record.exception is not None:
             given = exception_attributes(record.exception) | given
         record.attributes = None
@@ -266,11 +271,6 @@ class Logger(_logs.Logger):
         return writable
 
 
-def _items(attributes: Any) -> dict[Any, Any]:
-    """The attributes as a dict; what is no mapping has none."""
-    if type(attributes) is dict:
-        return attributes
-    try:
-        return dict(attributes) if attributes else {}
-    except Exception:
-        return {}
+def _name(given: Any) -> Any:
+    """A scope's name, version or schema URL as text; none stays none."""
+    return None if given is None else safe_text(given)

@@ -53,8 +53,10 @@ def is_at_least(record: logging.LogRecord, level: int) -> bool:
 def own_exc_info(record: logging.LogRecord) -> tuple[Any, Any, Any]:
     """The record's exception as ``(type, value, traceback)``; three times ``None`` without one."""
     info: Any = record.exc_info
-    if isinstance(info, BaseException):
-        return type(info), info, info.__traceback__
-    if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[0], type):
+    kind = type(info)  # what an object says of its own class is not to be trusted
+    if issubclass(kind, BaseException):
+        return kind, info, info.__traceback__
+    if kind is not tuple or len(info) != 3 or not issubclass(type(info[0]), type):
         return None, None, None
-    return info[0], info[1] if isinstance(info[1], BaseException) else None, info[2]
+    error = info[1] if issubclass(type(info[1]), BaseException) else None
+    return info[0], error, info[2]

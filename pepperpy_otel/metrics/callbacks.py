@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from pepperpy_otel import _forks, _native
+from pepperpy_otel.delivery.tally import Wakeup
 from pepperpy_otel.metrics.complaints import Complaints, describe
 from pepperpy_otel.metrics.measurements import clean_attributes, clean_number
 
@@ -92,7 +94,9 @@ class _Round:
         self.measurements: list[Any] = []
         self.current: Any = instruments[0]
         self.given_up = False
-        self.done = threading.Event()
+        self.done = Wakeup()  # no Event: its lock may be held when a callback forks
+        self.finished = False
+        self.abandoned = False
 
     def walk(self) -> None:
         try:
@@ -102,6 +106,7 @@ class _Round:
                     return
                 self.measurements += list(instrument.callback(self.options))
         finally:
+            self.finished = True
             self.done.set()
 
 
@@ -116,10 +121,11 @@ class Observer:
         self._complaints = complaints
         self._late: dict[Any, _Round] = {}
         self._slow: set[Any] = set()
+        self._walk: _Round | None = None
 
     def observe(self, instruments: Sequence[Any], timeout: float) -> Sequence[Any]:
         """The measurements of all callbacks that answer within ``timeout`` seconds."""
-        self._late = {key: late for key, late in self._late.items() if not late.done.is_set()}
+        self._late = {key: late for key, late in self._late.items() if not late.finished}
         # Same order every time, but for those that were slow: they may only delay themselves.
         ready = sorted(
             (instrument for instrument in instruments if instrument not in self._late),
@@ -129,15 +135,21 @@ class Observer:
             return ()
         timeout = min(max(timeout, 0.0), threading.TIMEOUT_MAX)
         started = time.monotonic()
-        walk = _Round(ready, CallbackOptions(timeout_millis=timeout * 1000))
+        walk = self._walk = _Round(ready, CallbackOptions(timeout_millis=timeout * 1000))
         try:
-            threading.Thread(target=walk.walk, name="pepperpy-otel-observe", daemon=True).start()
+            _forks.start(_native.thread(walk.walk, "pepperpy-otel-observe"))
         except RuntimeError:  # the interpreter ends, or the process has no thread left
             walk.walk()
         walk.done.wait(max(0.0, timeout - (time.monotonic() - started)))
-        if not walk.done.is_set():
+        if not walk.finished and not walk.abandoned:
             self._give_up(walk, timeout)
         return tuple(walk.measurements)
+
+    def abandon(self) -> None:
+        """In a forked child, nobody walks any more: whoever waits here goes on without."""
+        if self._walk is not None:
+            self._walk.abandoned = True
+            self._walk.done.set()
 
     def _give_up(self, walk: _Round, timeout: float) -> None:
         walk.given_up = True

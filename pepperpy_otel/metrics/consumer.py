@@ -76,11 +76,15 @@ class Consumer:
         if not turn.acquire(timeout=limit):
             raise MetricsTimeoutError(f"other collections took {timeout_millis:g} ms")
         try:
+            if metric_reader not in self._storages:
+                return None
+            remaining = (deadline - time.monotonic()) * CALLBACK_SHARE
+            measurements = self._observer.observe(tuple(self._asynchronous), remaining)
+            # Looked up now: in a child that a signal handler has forked meanwhile it is another.
             storage = self._storages.get(metric_reader)
             if storage is None:
                 return None
-            remaining = (deadline - time.monotonic()) * CALLBACK_SHARE
-            for measurement in self._observer.observe(tuple(self._asynchronous), remaining):
+            for measurement in measurements:
                 self._consume_observation(storage, measurement)
             collected: MetricsData | None = storage.collect()
             return collected
@@ -118,6 +122,7 @@ class Consumer:
 
     def restart_in_child(self) -> None:
         """After a fork: locks that nobody holds, and no value that the parent has counted."""
+        self._observer.abandon()
         self._fresh_locks()
         self._storages = {reader: self._storage(reader) for reader in self._storages}
 

@@ -17,6 +17,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
+from pepperpy_otel import _forks
 from pepperpy_otel.errors import report_internal
 from pepperpy_otel.metrics.complaints import describe
 
@@ -107,9 +108,10 @@ class PrometheusEndpoint:
             )
 
     def _scrape(self, query: str, headers: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        from prometheus_client import CollectorRegistry, make_wsgi_app
+        with _forks.held_off():
+            from prometheus_client import CollectorRegistry, make_wsgi_app
 
-        from pepperpy_otel.metrics.prometheus import Translator
+            from pepperpy_otel.metrics.prometheus import Translator
 
         if self._translator is None:
             self._translator = Translator()
@@ -199,8 +201,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def let_go(self) -> None:
         self.socket.close()  # server_close() would be the same; shutdown() would reach the parent
         self._close_bell()
-        for client in self._clients:
-            client.close()
+        for client in self._clients.copy():
+            with contextlib.suppress(OSError):  # close() would wait for the handler's files
+                os.close(client.detach())
 
     def _cut(self, older_than: float) -> None:
         now = time.monotonic()

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from opentelemetry.context import Context, get_current
 from pepperpy_otel.metrics.complaints import Complaints, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     class Recording(Protocol):
@@ -46,8 +48,29 @@ MAX_INT = 2**63 - 1
 MIN_INT = -(2**63)
 #: How deep attribute values may be nested; deeper ones, and circles, are cut.
 MAX_DEPTH = 4
+#: How many attributes are looked at, and how many members one value may have in all.
+MAX_MEMBERS = 10_000
+#: Characters of a text that are kept: a series lives as long as the process, and is sent each time.
+MAX_TEXT = 64 * 1024
 
-_PLAIN = frozenset({str, int, float, bool})
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _are_plain(attributes: dict[Any, Any]) -> bool:
+    """Whether all of them can be kept, compared and encoded as they are."""
+    for key, value in attributes.items():
+        if type(key) is not str or not key or not key.isascii():
+            return False
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or len(value) > MAX_TEXT:
+                return False
+        elif kind is int:
+            if not MIN_INT <= value <= MAX_INT:
+                return False
+        elif kind is not float and kind is not bool:
+            return False
+    return True
 
 
 class Measurement:
@@ -94,10 +117,7 @@ def recorder(instrument: Any, recording: Recording, switch: Switch, lowest: int)
             if attributes is not None and plain:
                 if type(attributes) is dict:
                     attributes = attributes.copy()  # the caller may go on using its own
-                    for key, value in attributes.items():
-                        if type(key) is not str or not key or type(value) not in _PLAIN:
-                            plain = False
-                            break
+                    plain = _are_plain(attributes)
                 else:
                     plain = False
             if not plain or (context is not None and type(context) is not Context):
@@ -166,9 +186,9 @@ def clean_attributes(
         return None
     cleaned: dict[str, Any] = {}
     try:
-        for key, value in list(attributes.items()):
+        for key, value in list(islice(attributes.items(), MAX_MEMBERS)):
             try:
-                cleaned[_clean_key(key)] = _clean_value(value, MAX_DEPTH)
+                cleaned[_clean_key(key)] = _Cleaner().clean(value, MAX_DEPTH)
             except Exception as error:
                 complaints.say(instrument, "an attribute was left out", describe(error))
     except Exception as error:
@@ -177,8 +197,8 @@ def clean_attributes(
 
 
 def _clean_key(key: object) -> str:
-    if isinstance(key, str):
-        text = str.__str__(key)
+    if issubclass(type(key), str):
+        text = _encodable(str.__str__(key))
     elif key is None:
         raise TypeError("None is no attribute name")
     else:
@@ -188,27 +208,78 @@ def _clean_key(key: object) -> str:
     return text
 
 
-def _clean_value(value: Any, depth: int) -> Any:
-    if value is None or type(value) in _PLAIN or type(value) is bytes:
-        return value
-    # Subclasses (enums, numpy's float64) become their base type: their own methods are not asked.
-    for base in (str, int, float):
-        if isinstance(value, base):
-            return (
-                base.__str__(value) if base is str else getattr(base, f"__{base.__name__}__")(value)
-            )
-    if isinstance(value, (Mapping, Sequence)) and depth == 0:
-        raise ValueError(f"a value is nested more than {MAX_DEPTH} deep")
-    if isinstance(value, Mapping):
-        return {_clean_key(k): _clean_value(v, depth - 1) for k, v in list(value.items())}
-    if isinstance(value, Sequence):
-        return tuple(_clean_value(item, depth - 1) for item in list(value))
-    return _text_of(value)
+class _Cleaner:
+    """Cleans one value, with all that is in it, up to a limit of both depth and size."""
+
+    def __init__(self) -> None:
+        self._left = MAX_MEMBERS
+
+    def clean(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if value is None or kind is float or kind is bool:
+            return value
+        if kind is bytes:
+            return value[:MAX_TEXT]
+        # Subclasses (enums, numpy's float64) become their base type: their methods are not asked.
+        if issubclass(kind, str):
+            return _encodable(str.__str__(value))
+        if issubclass(kind, int):
+            return _in_64_bits(int.__int__(value))
+        if issubclass(kind, float):
+            return float.__float__(value)
+        if isinstance(value, (Mapping, Sequence)) and depth == 0:
+            raise ValueError(f"a value is nested more than {MAX_DEPTH} deep")
+        if isinstance(value, Mapping):
+            return {
+                _clean_key(key): self.clean(member, depth - 1)
+                for key, member in self._counted(value.items())
+            }
+        if isinstance(value, Sequence):
+            return tuple(self.clean(member, depth - 1) for member in self._counted(value))
+        return _text_of(value)
+
+    def _counted(self, members: Iterable[Any]) -> list[Any]:
+        """The members, as a list of its own: another thread may be changing the app's."""
+        found = list(islice(members, self._left + 1))
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError(f"a value has more than {MAX_MEMBERS} members")
+        return found
+
+
+def _in_64_bits(number: int) -> int | str:
+    if MIN_INT <= number <= MAX_INT:
+        return number
+    try:
+        return str(number)
+    except ValueError:  # of more digits than Python prints
+        return f"<int of {number.bit_length()} bits>"
+
+
+def plain_text(value: str) -> str:
+    """A text of any subclass as a ``str`` that can be encoded.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if not issubclass(type(value), str):
+        raise TypeError(f"{describe_type(value)} is no text")
+    return _encodable(str.__str__(value))
+
+
+def describe_type(value: object) -> str:
+    """The name of its type, past a metaclass that raises and a ``__class__`` that lies."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
+
+
+def _encodable(text: str) -> str:
+    text = text[:MAX_TEXT]
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _text_of(value: object) -> str:
     """What the object says of itself; one that says nothing but its address is no attribute."""
     kind = type(value)
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        raise TypeError(f"{kind.__name__} has no text")
-    return str(value)
+        raise TypeError(f"{describe_type(value)} has no text")
+    return _encodable(str.__str__(str(value)))

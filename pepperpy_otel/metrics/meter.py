@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.metrics import NoOpMeter
@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics import Meter as SdkMeter
 from pepperpy_otel import _compat
 from pepperpy_otel.metrics.callbacks import guard
 from pepperpy_otel.metrics.complaints import describe
-from pepperpy_otel.metrics.measurements import MIN_INT, recorder
+from pepperpy_otel.metrics.measurements import MIN_INT, describe_type, plain_text, recorder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+#: More boundaries than anybody wants, each of which every attribute set pays for.
+MAX_BOUNDARIES = 10_000
 
 
 class Meter(SdkMeter):
@@ -45,7 +48,7 @@ class Meter(SdkMeter):
     def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
-            instrument = super().create_counter(name, unit, description)
+            instrument = super().create_counter(*map(plain_text, (name, unit, description)))
         except Exception as error:
             return self._refuse(name, error).create_counter("refused")
         return self._recording_safely(instrument, "add", 0)
@@ -55,7 +58,7 @@ class Meter(SdkMeter):
     ) -> metrics.UpDownCounter:
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
-            instrument = super().create_up_down_counter(name, unit, description)
+            instrument = super().create_up_down_counter(*map(plain_text, (name, unit, description)))
         except Exception as error:
             return self._refuse(name, error).create_up_down_counter("refused")
         return self._recording_safely(instrument, "add", MIN_INT)
@@ -69,16 +72,18 @@ class Meter(SdkMeter):
         explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
     ) -> metrics.Histogram:
         """See ``opentelemetry.metrics.Meter``; never raises."""
-        boundaries = explicit_bucket_boundaries_advisory
-        if boundaries is not None and not _rising(boundaries):
-            # The SDK accepts them here, and then fails at every record().
-            self._recording.complaints.say(
-                describe_name(name), "its bucket boundaries do not rise and are not used"
-            )
-            boundaries = None
+        boundaries = None
+        if explicit_bucket_boundaries_advisory is not None:
+            boundaries = _rising(explicit_bucket_boundaries_advisory)
+            if boundaries is None:
+                # The SDK accepts them here, and then fails at every record().
+                self._recording.complaints.say(
+                    describe_name(name), "its bucket boundaries do not rise and are not used"
+                )
         try:
             instrument = super().create_histogram(
-                name, unit, description, explicit_bucket_boundaries_advisory=boundaries
+                *map(plain_text, (name, unit, description)),
+                explicit_bucket_boundaries_advisory=boundaries,
             )
         except Exception as error:
             return self._refuse(name, error).create_histogram("refused")
@@ -87,7 +92,7 @@ class Meter(SdkMeter):
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
-            instrument = super().create_gauge(name, unit, description)
+            instrument = super().create_gauge(*map(plain_text, (name, unit, description)))
         except Exception as error:
             return self._refuse(name, error).create_gauge("refused")
         return self._recording_safely(instrument, "set", MIN_INT)
@@ -102,6 +107,7 @@ class Meter(SdkMeter):
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
             guarded = self._guarded(name, callbacks)
+            name, unit, description = map(plain_text, (name, unit, description))
             return super().create_observable_counter(name, guarded, unit, description)
         except Exception as error:
             return self._refuse(name, error).create_observable_counter("refused")
@@ -116,6 +122,7 @@ class Meter(SdkMeter):
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
             guarded = self._guarded(name, callbacks)
+            name, unit, description = map(plain_text, (name, unit, description))
             return super().create_observable_up_down_counter(name, guarded, unit, description)
         except Exception as error:
             return self._refuse(name, error).create_observable_up_down_counter("refused")
@@ -130,6 +137,7 @@ class Meter(SdkMeter):
         """See ``opentelemetry.metrics.Meter``; never raises."""
         try:
             guarded = self._guarded(name, callbacks)
+            name, unit, description = map(plain_text, (name, unit, description))
             return super().create_observable_gauge(name, guarded, unit, description)
         except Exception as error:
             return self._refuse(name, error).create_observable_gauge("refused")
@@ -155,14 +163,17 @@ class Meter(SdkMeter):
         return NoOpMeter(self.name)
 
 
-def _rising(boundaries: Sequence[float]) -> bool:
+def _rising(given: Sequence[float]) -> list[float] | None:
+    """The boundaries, if they are finite numbers in ascending order and come to an end."""
     try:
+        boundaries = list(islice(given, MAX_BOUNDARIES + 1))
         finite = all(math.isfinite(boundary) for boundary in boundaries)
-        return finite and all(lower < upper for lower, upper in pairwise(boundaries))
+        rising = all(lower < upper for lower, upper in pairwise(boundaries))
     except Exception:
-        return False
+        return None
+    return boundaries if finite and rising and len(boundaries) <= MAX_BOUNDARIES else None
 
 
 def describe_name(name: object) -> str:
     """An instrument's name for a complaint, whatever was given as one."""
-    return name if isinstance(name, str) else f"<{type(name).__name__}>"
+    return name if type(name) is str else f"<{describe_type(name)}>"

@@ -22,6 +22,7 @@ from pepperpy_otel import _compat
 from pepperpy_otel.errors import guarded, report_internal
 from pepperpy_otel.metrics.consumer import Consumer
 from pepperpy_otel.metrics.exemplars import exemplar_filter_named
+from pepperpy_otel.metrics.measurements import clean_attributes, plain_text
 from pepperpy_otel.metrics.meter import Meter
 from pepperpy_otel.metrics.reader import SharedReader
 from pepperpy_otel.metrics.views import sound_views
@@ -142,8 +143,13 @@ class MeterProvider(SdkMeterProvider):
         ``OTEL_SDK_DISABLED`` is not asked here: a disabled telemetry does not arm the provider.
         """
         try:
-            scope = InstrumentationScope(name, version, schema_url, attributes)
-            if name:
+            scope = InstrumentationScope(
+                plain_text(name),
+                None if version is None else plain_text(version),
+                None if schema_url is None else plain_text(schema_url),
+                clean_attributes(attributes, "get_meter()", self._consumer.complaints),
+            )
+            if scope.name:
                 meter: metrics.Meter = _compat.meter_of(self, scope, Meter)
                 return meter
         except Exception as error:
@@ -199,6 +205,8 @@ class MeterProvider(SdkMeterProvider):
         for reader in self._readers:
             if isinstance(reader, SharedReader):
                 reader.restart_in_child()
+            else:
+                _compat.renew_reader_locks(reader)
 
 
 def _left_millis(deadline: float) -> float:

@@ -15,6 +15,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MetricsTimeoutError, O
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 
+from pepperpy_otel import _compat
 from pepperpy_otel.metrics.exemplars import ExemplarMemory
 from pepperpy_otel.metrics.views import DEFAULT_CARDINALITY_LIMIT, reader_limits
 
@@ -61,7 +62,10 @@ class SharedReader(MetricReader):
         if histogram_aggregation == "base2_exponential_bucket_histogram":
             aggregation[Histogram] = ExponentialBucketHistogramAggregation()
         super().__init__(
-            dict(_TEMPORALITIES[temporality]), aggregation, **reader_limits(cardinality_limit)
+            dict(_TEMPORALITIES[temporality]),
+            aggregation,
+            otel_component_type=_compat.periodic_reader_type(),
+            **reader_limits(cardinality_limit),
         )
         self.cardinality_limit = cardinality_limit
         self._closed = False

@@ -6,7 +6,6 @@ before ``configure()``, then the real one. It asks for nothing but a number at e
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import metrics
@@ -137,7 +136,6 @@ class Registry:
 
     def __init__(self) -> None:
         self._instruments: dict[tuple[type, str], Any] = {}
-        self._lock = threading.Lock()
 
     def counter(self, name: str, unit: str = "", description: str = "") -> Counter:
         """The counter ``name``, made at the first call; unit and description are taken then."""
@@ -174,9 +172,8 @@ class Registry:
     def _instrument(
         self, kind: type[T], name: str, unit: str, description: str, **advisory: Any
     ) -> T:
-        with self._lock:
-            instrument: T | None = self._instruments.get((kind, name))
-            if instrument is None:
-                instrument = kind(name, unit, description, **advisory)
-                self._instruments[(kind, name)] = instrument
-            return instrument
+        instrument: T | None = self._instruments.get((kind, name))
+        if instrument is None:  # no lock, which a forked child could inherit locked
+            instrument = kind(name, unit, description, **advisory)
+            instrument = self._instruments.setdefault((kind, name), instrument)
+        return instrument

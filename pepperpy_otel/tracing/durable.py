@@ -101,6 +101,8 @@ class DurableTracer(Tracer):
                 name = values.text(name)
             if attributes is not None:
                 attributes = values.plain_attributes(attributes)
+            if type(kind) is not SpanKind:
+                kind = SpanKind.INTERNAL
             links = () if links is None or links is _NO_LINKS else values.plain_links(links)
             context = None if context is None else _usable(context)
             own, parent, result = _decide(armed, name, context, kind, attributes, links)
@@ -125,6 +127,7 @@ class DurableTracer(Tracer):
                 instrumentation_scope=self._scope,
                 record_end_metrics=ended,
             )
+            span.stamp()
             span.start(values.time(start_time), context)
         except Exception as error:
             report_internal("starting a span", error)

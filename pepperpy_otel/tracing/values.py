@@ -16,7 +16,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from opentelemetry.trace import Link, SpanContext
+from opentelemetry.trace import Link, SpanContext, TraceFlags, TraceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +30,11 @@ _DICTS = (dict, MappingProxyType)
 #: Deeper containers, and more members in all, are cut off: nothing may go on for ever.
 MAX_DEPTH = 32
 MAX_MEMBERS = 100_000
+#: More links than any limit lets stay.
+MAX_LINKS = 10_000
+
+#: OTLP carries nanoseconds in 64 bits without a sign.
+_END_OF_TIME = 1 << 64
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -67,8 +72,8 @@ def plain_links(links: Iterable[Any]) -> list[Link]:
     with contextlib.suppress(Exception):  # what came before it raised stays
         plain.extend(
             Link(link.context, plain_attributes(link.attributes))
-            for link in islice(links, MAX_MEMBERS)
-            if isinstance(link, Link) and isinstance(link.context, SpanContext)
+            for link in islice(links, MAX_LINKS)
+            if isinstance(link, Link) and is_span_context(link.context)
         )
     return plain
 
@@ -79,6 +84,22 @@ def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
         return isinstance(value, kind)
     except Exception:
         return False
+
+
+def is_span_context(value: object) -> TypeGuard[SpanContext]:
+    """Whether it is a span context with ids that are ids."""
+    if type(value) is not SpanContext:
+        return False
+    trace_id, span_id = value.trace_id, value.span_id
+    return (
+        type(trace_id) is int
+        and type(span_id) is int
+        and type(value.is_remote) is bool
+        and type(value.trace_flags) in (TraceFlags, int)
+        and type(value.trace_state) is TraceState
+        and 0 <= trace_id < 1 << 128
+        and 0 <= span_id < 1 << 64
+    )
 
 
 def key(name: object) -> str:
@@ -92,8 +113,8 @@ def key(name: object) -> str:
 
 
 def time(value: object) -> int | None:
-    """Nanoseconds, or ``None`` (which the SDK reads as now) for what is no whole number."""
-    return value if type(value) is int else None
+    """Nanoseconds, or ``None`` (which the SDK reads as now) for what OTLP cannot carry."""
+    return value if type(value) is int and 0 <= value < _END_OF_TIME else None
 
 
 def text(value: object) -> str:

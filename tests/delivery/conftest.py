@@ -14,13 +14,15 @@ import pytest
 
 from pepperpy_otel import errors
 from pepperpy_otel.delivery import Destination, Pipeline
-from tests.delivery.fakes import ManualClock, ManualWakeup
+from tests.delivery.fakes import FakeSpool, ManualClock, ManualWakeup
 from tests.delivery.sinks import HttpSink, RawSink, wait_for
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pepperpy_otel.delivery.ticket import Ticket
 
 
 @pytest.fixture
@@ -94,6 +96,78 @@ def still_pipeline(
             **options,
         )
         return made, made._workers[0]
+
+    return make
+
+
+@dataclass
+class Bench:
+    """A pipeline of one destination with a spool, stepped by hand."""
+
+    pipeline: Pipeline
+    clock: ManualClock
+    spool: FakeSpool
+
+    def __post_init__(self) -> None:
+        self.worker: Any = self.pipeline._workers[0]
+        self.spooler: Any = self.worker._spooler
+
+    def put(self, *names: str, signal: Any = "traces") -> None:
+        for name in names:
+            self.pipeline._lanes[signal][0].queue.append(name, 1)
+
+    def keep(self, *names: str) -> None:
+        """Spans of ours that are on disk, a batch each."""
+        for name in names:
+            self.lane().queue.accepted.increment()
+            self.lane().books.spool(1)
+            self.spool.append("traces", name.encode(), 1)
+
+    def lane(self, signal: Any = "traces") -> Any:
+        return self.pipeline._lanes[signal][0]
+
+    def work(self, seconds: float = 0.0) -> float:
+        """Some time later the worker looks what is due."""
+        self.clock.advance(seconds)
+        delay: float = self.worker.step()
+        self.worker._rounds.rest()
+        return delay
+
+    def tidy(self, seconds: float = 0.0) -> float:
+        """Some time later the spooler looks what is due."""
+        self.clock.advance(seconds)
+        delay: float = self.spooler.step()
+        return delay
+
+    def ask(self, ticket: Ticket) -> None:
+        """Put a ticket into the worker's mailbox."""
+        self.worker._mailbox.post(ticket)
+
+    def counts(self, signal: Any = "traces") -> tuple[int, int, int, int]:
+        """Delivered, spooled, dropped, pending."""
+        stats = self.pipeline.stats()
+        kinds = (stats.delivered, stats.spooled, stats.dropped, stats.pending)
+        delivered, spooled, dropped, pending = (getattr(kind, signal) for kind in kinds)
+        return delivered, spooled, dropped, pending
+
+
+@pytest.fixture
+def bench(pipeline: Callable[..., Pipeline], clock: ManualClock) -> Callable[..., Bench]:
+    """Makes benches."""
+
+    def make(*senders: Any, limits: Any = None, spool: FakeSpool | None = None) -> Bench:
+        spool = spool or FakeSpool()
+        destination = Destination("fake", {each.signal: each for each in senders}, spool)
+        made = pipeline(
+            destination,
+            limits=limits,
+            start=False,
+            clock=clock,
+            random=lambda: 0.5,
+            wakeup=lambda: ManualWakeup(clock),
+        )
+        made._workers[0].open_spool()
+        return Bench(made, clock, spool)
 
     return make
 

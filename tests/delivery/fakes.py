@@ -13,7 +13,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from pepperpy_otel.delivery.encoding import Encoded
 from pepperpy_otel.delivery.outcome import Outcome
+from pepperpy_otel.delivery.spool import SpooledBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +102,74 @@ class FakeSender:
     @property
     def items(self) -> list[Any]:
         return [item for batch in self.batches for item in batch]
+
+
+class FakeOtlpSender(FakeSender):
+    """The same for a sender that encodes and sends apart; a request is the items' text."""
+
+    def encode(self, items: Sequence[Any]) -> Encoded:
+        body = "\n".join(getattr(item, "name", str(item)) for item in items).encode()
+        return Encoded(body, len(items))
+
+    def transmit(self, body: bytes, count: int, timeout: float) -> Outcome:
+        assert count == body.count(b"\n") + 1
+        return self.send(body.decode().split("\n"), timeout)
+
+
+class FakeSpool:
+    """Keeps requests in memory, ``room`` at most; the oldest give way and are lost."""
+
+    def __init__(self, room: int = 10**9) -> None:
+        self.room = room
+        self.batches: list[SpooledBatch] = []
+        self.accepts = True
+        self.closed = 0
+        self.forked = 0
+        self._under_way: SpooledBatch | None = None
+        self._lock = threading.Lock()
+        self._on_lost: Any = None
+        self._keys = iter(range(10**9))
+
+    def __call__(self, on_lost: Any) -> FakeSpool:
+        """It is its own opener."""
+        self._on_lost = on_lost
+        return self
+
+    def append(self, signal: Signal, body: bytes, items: int, own: bool = True) -> bool:
+        if not self.accepts:
+            return False
+        lost = []
+        with self._lock:
+            key = (next(self._keys), 0)
+            self.batches.append(SpooledBatch(signal, body, items, own, key, 0.0))
+            while len(self.batches) > self.room:
+                spare = [each for each in self.batches if each is not self._under_way]
+                self.batches.remove(spare[0])
+                lost.append(spare[0])
+        for batch in lost:
+            self._on_lost(batch.signal, batch.items, batch.own, "spool_full")
+        return True
+
+    def oldest(self, exclude: Any = ()) -> SpooledBatch | None:
+        with self._lock:
+            waiting = (batch for batch in self.batches if batch.signal not in exclude)
+            self._under_way = next(waiting, None)
+            return self._under_way
+
+    def done(self, batch: SpooledBatch) -> None:
+        with self._lock:
+            if batch in self.batches:
+                self.batches.remove(batch)
+
+    def after_fork(self) -> None:
+        self.forked += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def items(self) -> list[str]:
+        """What is in it, in order."""
+        return [item for batch in self.batches for item in batch.body.decode().split("\n")]
 
 
 def ok(count: int = 10**9) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent import futures
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,7 @@ class Reply:
     details: str = ""
     body: bytes = b""
     trailers: tuple[tuple[str, Any], ...] = ()
+    delay: float = 0.0  # seconds
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Call:
 class GrpcSink:
     """Records calls; ``replies`` are given one by one, the last one for ever."""
 
-    def __init__(self, credentials: Any = None, port: int = 0) -> None:
+    def __init__(self, credentials: Any = None, port: int = 0, address: str = "") -> None:
         self.calls: list[Call] = []
         self.replies = [Reply()]
         self.gate: threading.Event | None = None
@@ -46,7 +48,7 @@ class GrpcSink:
             handlers=[_Services(self)],
             options=[("grpc.so_reuseport", 0)],
         )
-        address = f"127.0.0.1:{port}"
+        address = address or f"127.0.0.1:{port}"
         if credentials is None:
             self.port = self._server.add_insecure_port(address)
         else:
@@ -61,6 +63,7 @@ class GrpcSink:
         if self.gate is not None:
             self.gate.wait(30)
         reply = self.replies[0] if len(self.replies) == 1 else self.replies.pop(0)
+        time.sleep(reply.delay)
         context.set_trailing_metadata(reply.trailers)
         if reply.code != "OK":
             context.set_code(grpc.StatusCode[reply.code])

@@ -39,6 +39,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     hang_up: bool = False  # close the connection silently afterwards
+    delay: float = 0.0  # seconds
 
 
 @dataclass
@@ -170,6 +171,7 @@ class HttpSink:
         )
         if self.gate is not None:
             self.gate.wait(30)
+        time.sleep(answer.delay)
         handler.send_response(answer.status)
         for name, value in answer.headers.items():
             handler.send_header(name, value)
@@ -269,3 +271,23 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def answer_and_break_off(connection: socket.socket) -> None:
+    """Begin an answer, and reset the connection in the middle of its body."""
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    time.sleep(0.02)
+    reset(connection)
+
+
+def reset_at_once(connection: socket.socket) -> None:
+    """Take a little, then reset."""
+    connection.recv(16)
+    reset(connection)
+
+
+def talk_nonsense(connection: socket.socket) -> None:
+    """Answer, in no language that we know."""
+    connection.recv(65536)
+    connection.sendall(b"\x00\x01garbage\r\n\r\n" * 3)

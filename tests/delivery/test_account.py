@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pepperpy_otel.delivery.account import Account, LaneCounts
+from pepperpy_otel.delivery.books import Entries
 from pepperpy_otel.delivery.tally import Tally
 
 
@@ -13,16 +14,15 @@ class FakeLane:
     def __init__(self) -> None:
         self.queue = SimpleNamespace(accepted=Tally())
         self.delivered = 0
+        self.spooled = 0
         self.lost = 0
+        self.recovered = 0
 
     def accept(self, count: int) -> None:
         self.queue.accepted.add(count)
 
-    def resolved(self) -> int:
-        return self.delivered + self.lost
-
-    def dropped_by_reason(self) -> dict[str, int]:
-        return {"refused": self.lost}
+    def entries(self) -> Entries:
+        return Entries(self.delivered, self.spooled, {"refused": self.lost})
 
 
 def make(count: int = 1) -> tuple[Any, list[Any]]:
@@ -66,14 +66,15 @@ def test_a_report_that_cuts_into_another_one_tells_nothing_twice() -> None:
     lane.accept(3)
     lane.delivered = 3
     inner: list[LaneCounts] = []
-    resolved = lane.resolved
+    entries = lane.entries
 
-    def cut_in() -> int:
-        lane.resolved = resolved
+    def cut_in() -> Entries:
+        lane.entries = entries
         inner.append(account.report(3))
-        return 3
+        result: Entries = entries()
+        return result
 
-    lane.resolved = cut_in
+    lane.entries = cut_in
     assert account.report(3) == (0, 0, 0, 0)
     assert inner == [(3, 0, 0, 0)]
 
@@ -89,6 +90,32 @@ def test_the_slowest_destination_counts() -> None:
     assert account.totals() == (3, 0, 1, 0)
     assert account.report(4) == (3, 0, 1, 0)
     assert account.dropped_by_reason() == {"refused": 1}
+
+
+def test_what_is_on_disk_is_carried_over_until_its_end_is_known() -> None:
+    """A replay moves items from spooled to delivered, or to dropped; each is final once."""
+    account, (lane,) = make()
+    lane.accept(10)
+    lane.delivered, lane.spooled, lane.lost = 2, 5, 1
+    assert account.report(10) == (2, 5, 1, 2)
+    lane.delivered, lane.spooled, lane.lost = 5, 2, 1
+    assert account.report(10) == (3, 2, 0, 2)
+    lane.accept(1)
+    lane.delivered, lane.spooled, lane.lost = 6, 3, 2
+    assert account.report(11) == (1, 3, 1, 0)
+    assert account.totals() == (6, 3, 2, 0)
+
+
+def test_an_item_on_one_disk_and_delivered_elsewhere_is_spooled() -> None:
+    """The one that is behind decides; what is on its disk is not pending."""
+    account, (quick, slow) = make(2)
+    for lane in (quick, slow):
+        lane.accept(4)
+    quick.delivered = 4
+    slow.delivered, slow.spooled, slow.lost = 1, 2, 1
+    assert account.report(4) == (1, 2, 1, 0)
+    quick.recovered = 3
+    assert account.recovered() == 3
 
 
 def test_the_account_adds_up_when_destinations_take_turns_in_being_slow() -> None:

@@ -47,7 +47,7 @@ def poison(data: Any, name: str, point: int) -> Any:
 
 
 def test_batches_are_encoded_as_the_stock_exporters_do() -> None:
-    """All three signals, byte for byte the same message."""
+    """All three signals, but for the trace flags that upstream leaves out (``otlp/``)."""
     spans, records, metrics = make_spans("a", "b"), make_records("x"), make_metrics(m=1)
     for signal, items, message, count in (
         ("traces", spans, ExportTraceServiceRequest, 2),
@@ -56,7 +56,10 @@ def test_batches_are_encoded_as_the_stock_exporters_do() -> None:
     ):
         batch = [items] if signal == "metrics" else items
         encoded = Encoder(signal).encode(batch)  # type: ignore[arg-type]
-        assert message.FromString(encoded.body) == _compat.stock_encoder(signal)(items)
+        expected = _compat.stock_encoder(signal)(items)
+        for span in expected.resource_spans[0].scope_spans[0].spans if items is spans else ():
+            span.flags |= spans[0].context.trace_flags
+        assert message.FromString(encoded.body) == expected
         assert (encoded.items, encoded.unencodable, encoded.error) == (count, 0, None)
 
 
@@ -70,19 +73,38 @@ def test_several_collections_make_one_request() -> None:
 def test_one_poisonous_span_does_not_cost_the_batch() -> None:
     """The others are sent; the one that cannot be encoded is told of."""
     spans = make_spans("good", "bad", "fine")
-    spans[1]._name = object()  # type: ignore[assignment]
+    spans[1]._context = None
     encoded = Encoder("traces").encode(spans)
     request = ExportTraceServiceRequest.FromString(encoded.body)
     sent = request.resource_spans[0].scope_spans[0].spans
     assert [span.name for span in sent] == ["good", "fine"]
     assert (encoded.items, encoded.unencodable) == (2, 1)
-    assert "cannot be encoded: TypeError" in (encoded.error or "")
+    assert "cannot be encoded: AttributeError" in (encoded.error or "")
+
+
+def test_an_error_that_has_no_text_is_told_all_the_same() -> None:
+    """It comes from what the app gave us."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise self
+
+    class Poison:
+        @property
+        def log_record(self) -> None:
+            raise Mute
+
+    encoded = Encoder("logs").encode([Poison()])
+    assert (encoded.unencodable, encoded.error) == (
+        1,
+        "cannot be encoded: Mute: <unprintable Mute>",
+    )
 
 
 def test_a_batch_of_poison_is_empty() -> None:
     """Nothing is left to send, and the outcome says why."""
     spans = make_spans("bad")
-    spans[0]._name = object()  # type: ignore[assignment]
+    spans[0]._context = None
     encoded = Encoder("traces").encode(spans)
     assert (encoded.items, encoded.body) == (0, b"")
     outcome = encoded.outcome()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from pepperpy_otel._version import __version__
-from pepperpy_otel.delivery import OtlpEndpoint, Outcome
+from pepperpy_otel.delivery import OtlpEndpoint, Outcome, build_destination
 from pepperpy_otel.delivery.encoding import SERVICES
 from pepperpy_otel.delivery.grpc import GrpcSender, address_of, retry_delay
 from tests.delivery.fakes import make_metrics, make_records, make_spans
@@ -241,13 +242,49 @@ def test_an_interrupted_sender_keeps_the_batch(sink: Any, sender: Any) -> None:
 def test_poisonous_spans_are_left_out(sink: Any, sender: Any) -> None:
     """The rest is sent; if nothing is left, nothing is."""
     server = sink()
-    spans = make_spans("good", "bad")
-    spans[1]._name = object()  # type: ignore[assignment]
+    spans: list[Any] = [*make_spans("good"), "no span at all"]
     made = sender(f"http://{server.address}")
     outcome = made.send(spans, 10)
     assert (outcome.delivered, outcome.unencodable) == (1, 1)
     outcome = made.send(spans[1:], 10)
     assert (outcome.delivered, outcome.unencodable, len(server.calls)) == (0, 1, 1)
+
+
+def test_a_message_beyond_the_servers_limit_arrives_in_parts(
+    sink: Any, sender: Any, pipeline: Any
+) -> None:
+    """A real server takes 4 MiB; six spans of 1 MB and one of 5 MB are sent at once."""
+    server = sink()
+    endpoint = OtlpEndpoint(f"http://{server.address}", protocol="grpc")
+    made = pipeline(build_destination("otlp", endpoints={"traces": endpoint}))
+    spans = [
+        make_spans(f"s{number}", attributes={"text": "x" * size})[0]
+        for number, size in enumerate([1_000_000] * 6 + [5_000_000])
+    ]
+    for span in spans:
+        made.span_processor().on_end(span)
+    result = made.flush(20)
+    assert (result.delivered.traces, result.dropped.traces) == (6, 1)
+    assert made.stats().dropped_by_reason == {"too_large": 1}
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="unix sockets")
+def test_unix_sockets(sink: Any, sender: Any, tmp_path: Path) -> None:
+    """As gRPC names them."""
+    path = tmp_path / "otel.sock"
+    server = sink(address=f"unix:{path}")
+    for url in (f"unix:{path}", f"unix://{path}"):
+        assert send(sender(url, insecure=True)).delivered == 1
+    assert len(server.calls) == 2
+
+
+def test_codes_that_the_user_wants_tried_again(sink: Any, sender: Any) -> None:
+    """They reach the judgement of the answer."""
+    server = sink()
+    server.replies = [Reply("INTERNAL")]
+    url = f"http://{server.address}"
+    assert not send(sender(url)).retry
+    assert send(sender(url, grpc_retryable=("INTERNAL",))).retry
 
 
 @pytest.mark.parametrize(
@@ -289,16 +326,16 @@ class TestTls:
         assert send(sender(url, certificate=certificates.ca)).delivered == 1
         assert send(sender(url)).retry
 
-    @pytest.mark.parametrize("both_in_one", [True, False])
+    @pytest.mark.parametrize("both_in_one", ["client_certificate", "client_key", None])
     def test_the_client_shows_its_certificate(
-        self, sink: Any, sender: Any, certificates: Any, both_in_one: bool
+        self, sink: Any, sender: Any, certificates: Any, both_in_one: str | None
     ) -> None:
-        """Key and certificate in two files, or in one."""
+        """Key and certificate in two files, or in one under either name."""
         server = sink(credentials=self.server_credentials(certificates, ask_client=True))
         files: Any = {"client_certificate": certificates.client}
         files["client_key"] = certificates.client_key
         if both_in_one:
-            files = {"client_certificate": certificates.client_both}
+            files = {both_in_one: certificates.client_both}
         url = f"https://{server.address}"
         assert send(sender(url, certificate=certificates.ca, **files)).delivered == 1
         assert send(sender(url, certificate=certificates.ca)).retry

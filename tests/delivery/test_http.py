@@ -483,8 +483,7 @@ def test_an_interrupted_sender_does_not_reconnect(raw_sink: Any, sender: Any) ->
 def test_poisonous_spans_are_left_out(http_sink: Any, sender: Any) -> None:
     """The rest is sent; if nothing is left, nothing is."""
     sink = http_sink()
-    spans = make_spans("good", "bad")
-    spans[1]._name = object()  # type: ignore[assignment]
+    spans: list[Any] = [*make_spans("good"), "no span at all"]
     made = sender(sink.url)
     outcome = made.send(spans, 10)
     assert (outcome.delivered, outcome.unencodable) == (1, 1)
@@ -565,6 +564,8 @@ class TestTls:
             "client_key": None if both_in_one else certificates.client_key,
         }
         made = sender(sink.url, certificate=certificates.ca, **files)
+        assert send(made).delivered == 1
+        made = sender(sink.url, certificate=certificates.ca, client_key=certificates.client_both)
         assert send(made).delivered == 1
 
     def test_without_it_the_server_refuses(

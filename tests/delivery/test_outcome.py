@@ -72,6 +72,43 @@ def test_other_grpc_codes_drop_the_batch(code: str) -> None:
     assert (outcome.retry, outcome.delivered, outcome.error) == (False, 0, f"gRPC {code}: odd")
 
 
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("RESOURCE_EXHAUSTED", "grpc: received message larger than max (5 vs. 4)"),
+        ("RESOURCE_EXHAUSTED", "SERVER: Received message larger than max (5 vs. 4)"),
+        ("RESOURCE_EXHAUSTED", "gRPC message exceeds maximum size 4: 5"),
+        ("RESOURCE_EXHAUSTED", "Received message exceeds the maximum configured message size."),
+        ("OUT_OF_RANGE", "Error, decoded message length too large: found 5 bytes"),
+        ("UNKNOWN", "Received http2 header with status: 413"),
+        ("UNKNOWN", "HTTP 413 without a gRPC status"),
+    ],
+)
+def test_a_message_that_is_too_large_may_be_divided(code: str, detail: str) -> None:
+    """As the servers of several languages word it; with RetryInfo it is about load after all."""
+    outcome = from_grpc(code, 7, detail=detail)
+    assert (outcome.retry, outcome.divisible, outcome.reason) == (False, True, "too_large")
+    assert not from_grpc(code, 7, detail=detail, retry_after=1.0).divisible
+
+
+def test_a_batch_that_is_too_large_or_bad_may_be_divided() -> None:
+    """413 and 400 are about the batch; the rest of 4xx and 5xx are not."""
+    large = from_http(413, 7)
+    assert (large.divisible, large.reason, large.retry) == (True, "too_large", False)
+    assert (from_http(400, 7).divisible, from_http(400, 7).reason) == (True, "refused")
+    assert from_grpc("INVALID_ARGUMENT", 7).divisible
+    assert not from_http(422, 7).divisible
+    assert not from_grpc("RESOURCE_EXHAUSTED", 7, detail="quota").divisible
+    assert not from_grpc("INTERNAL", 7, detail="larger than max").divisible
+
+
+def test_a_user_may_say_which_grpc_codes_are_tried_again() -> None:
+    """They take the place of the specification's; busy with RetryInfo stays what it is."""
+    assert from_grpc("INTERNAL", 7, retry=("INTERNAL",)).retry
+    assert not from_grpc("UNAVAILABLE", 7, retry=("INTERNAL",)).retry
+    assert from_grpc("RESOURCE_EXHAUSTED", 7, retry_after=1.0, retry=("INTERNAL",)).retry
+
+
 def test_grpc_success_delivers_the_batch() -> None:
     """OK means that the destination has it."""
     assert from_grpc("OK", 7) == Outcome(delivered=7)

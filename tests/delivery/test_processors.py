@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, SamplingResult
 from opentelemetry.trace import Link, SpanContext
 
-from pepperpy_otel.delivery.processors import attribute_bytes, record_bytes, span_bytes, value_bytes
+from pepperpy_otel.delivery.weight import attribute_bytes, record_bytes, span_bytes, value_bytes
 from tests.delivery.fakes import RESOURCE, FakeSender, make_records, make_spans
 
 if TYPE_CHECKING:
@@ -57,9 +57,12 @@ def test_ended_spans_reach_the_sender_as_the_sdk_made_them(pipeline: Callable[..
     assert (span.name, dict(span.attributes), span.resource) == ("work", {"a": 1}, RESOURCE)
 
 
-def test_spans_that_are_not_sampled_stay_here(pipeline: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("destinations", [1, 2])
+def test_spans_that_are_not_sampled_stay_here(
+    pipeline: Callable[..., Any], destinations: int
+) -> None:
     """Recorded but not sampled is not exported, as BatchSpanProcessor has it."""
-    made = pipeline([FakeSender("traces")])
+    made = pipeline(*[[FakeSender("traces")] for _ in range(destinations)])
     provider = TracerProvider(sampler=RecordOnly(Decision.DROP), shutdown_on_exit=False)
     provider.add_span_processor(made.span_processor())
     with provider.get_tracer("t").start_as_current_span("work") as span:
@@ -91,6 +94,30 @@ def test_a_record_without_a_resource_gets_an_empty_one(pipeline: Callable[..., A
     made.log_record_processor().on_emit(ReadWriteLogRecord(LogRecord(body="x"), resource=None))
     assert made.flush(10)
     assert sender.items[0].resource == Resource.get_empty()
+
+
+def test_a_record_of_a_class_with_slots_is_copied_too(pipeline: Callable[..., Any]) -> None:
+    """Whoever makes records of a class of their own keeps their context as well."""
+
+    class Slotted(LogRecord):
+        __slots__ = ("more",)
+
+        def __copy__(self) -> Any:
+            return LogRecord(body=self.body)
+
+        @property
+        def __dict__(self) -> Any:  # type: ignore[override]
+            raise TypeError("slots")
+
+    sender = FakeSender("logs")
+    made = pipeline([sender])
+    holder = types.SimpleNamespace(
+        log_record=Slotted(body="x"), resource=None, instrumentation_scope=None, limits=None
+    )
+    made.log_record_processor().on_emit(holder)
+    assert made.flush(10)
+    (sent,) = sender.items
+    assert (sent.log_record.body, sent.log_record.context) == ("x", Context())
 
 
 def test_a_record_that_nobody_wants_is_not_even_copied(pipeline: Callable[..., Any]) -> None:

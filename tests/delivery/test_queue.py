@@ -155,3 +155,13 @@ def test_every_item_is_accounted_for_while_threads_race(limits: dict[str, int]) 
     assert queue.accepted.value() == 20000
     assert len(taken) + queue.evicted.value() == 20000
     assert queue.estimated_bytes == 0
+
+
+def test_fullness_is_of_items_or_of_bytes() -> None:
+    """Whichever is nearer to its limit says how full the queue is."""
+    queue = RecordQueue(QueueLimits(max_items=10, max_bytes=1000), lambda: None)
+    assert queue.fullness == 0.0
+    queue.append("a", 10)
+    assert queue.fullness == 0.1
+    queue.append("b", 490)
+    assert queue.fullness == 0.5

@@ -7,6 +7,7 @@ import pytest
 
 from pepperpy_otel.delivery import Outcome, QueueLimits, in_delivery
 from pepperpy_otel.delivery import worker as worker_module
+from pepperpy_otel.delivery.ticket import Ticket
 from tests.delivery.fakes import FakeSender, ManualWakeup, make_spans, ok, refused
 from tests.delivery.sinks import wait_for
 
@@ -51,7 +52,7 @@ def test_a_full_batch_is_sent_at_once(still_pipeline: Callable[..., Any]) -> Non
     limits = {"traces": QueueLimits(batch_size=2)}
     pipeline, worker = still_pipeline(sender, limits=limits)
     put(pipeline, "a", "b", "c", "d", "e")
-    assert worker._wakeup.is_set
+    assert worker._mailbox.wakeup.is_set
     worker.step()
     assert names(sender) == [["a", "b"], ["c", "d"]]
     assert pipeline.stats().pending.traces == 1
@@ -130,15 +131,35 @@ def test_a_full_queue_does_not_wake_a_worker_that_waits_for_a_retry(
     pipeline, worker = still_pipeline(sender, limits=limits)
     put(pipeline, "a", "b")
     worker.step()
-    worker._wakeup.is_set = False
+    worker._mailbox.wakeup.is_set = False
     put(pipeline, "c", "d", "e", "f")
-    assert not worker._wakeup.is_set
+    assert not worker._mailbox.wakeup.is_set
     sender.outcomes = []
     clock.advance(0.5)
     worker.step()
     assert names(sender) == [["a", "b"], ["c", "d"], ["e", "f"]]
     stats = pipeline.stats()
     assert (stats.dropped_by_reason, stats.delivered.traces) == ({"queue_full": 2}, 4)
+
+
+def test_a_server_that_is_back_is_back_for_all_signals(
+    still_pipeline: Callable[..., Any], clock: ManualClock
+) -> None:
+    """The first signal that gets through calls the others, unless the server asked for time."""
+    traces, logs = FakeSender("traces", refused()), FakeSender("logs", refused())
+    metrics = FakeSender("metrics", refused(retry_after=200.0))
+    pipeline, worker = still_pipeline(traces, logs, metrics)
+    for signal in ("traces", "logs", "metrics"):
+        pipeline._lanes[signal][0].queue.append("item", 1)
+    clock.advance(5)
+    for _ in range(6):
+        clock.advance(worker.step())
+    for sender in (traces, logs, metrics):
+        sender.outcomes, sender.batches = [], []
+    pipeline._lanes["traces"][0].backoff.not_before = 0.0
+    pipeline._lanes["logs"][0].backoff.not_before = clock() + 20
+    worker.step()
+    assert [len(sender.batches) for sender in (traces, logs, metrics)] == [1, 1, 0]
 
 
 def test_dropped_batches_are_counted_by_reason(
@@ -359,11 +380,11 @@ def test_a_worker_closes_its_senders_when_it_ends(pipeline: Callable[..., Any]) 
 def test_a_ticket_that_comes_too_late_is_answered(still_pipeline: Callable[..., Any]) -> None:
     """Whoever asks a worker that is gone does not wait."""
     pipeline, worker = still_pipeline(FakeSender())
-    ticket = worker_module.Ticket({}, 0.0)
+    ticket = Ticket({}, 0.0)
     worker.post(ticket)
     worker._end()
     assert ticket.done.wait(0)
-    assert not len(worker._tickets)
+    assert not len(worker._mailbox.tickets)
     del pipeline
 
 
@@ -376,7 +397,7 @@ def test_a_flush_comes_before_the_rest_of_a_backlog(
     pipeline, worker = still_pipeline(sender, limits=limits)
     put(pipeline, "a", "b")
     lane = pipeline._lanes["traces"][0]
-    sender.during = lambda: worker.post(worker_module.Ticket({lane: 1}, clock() + 10))
+    sender.during = lambda: worker.post(Ticket({lane: 1}, clock() + 10))
     worker.step()
     assert names(sender) == [["a"]]
     sender.during = None
@@ -396,12 +417,12 @@ def test_a_worker_that_is_told_to_end_stops_between_two_batches(
         sender.batches = []
 
         def end(worker: Any = worker) -> None:
-            worker._ending = True
+            worker._mailbox.ending = True
 
         sender.during = end
         if ticket:
             lane = pipeline._lanes["traces"][0]
-            worker.post(worker_module.Ticket({lane: 3}, clock() + 10))
+            worker.post(Ticket({lane: 3}, clock() + 10))
         assert worker.step() == 0.0
         assert len(sender.batches) == 1
 
@@ -417,10 +438,10 @@ def test_a_pause_is_broken_off_by_the_end(
 
     class Ender(ManualWakeup):
         def wait(self, timeout: float) -> bool:
-            worker._ending = True
+            worker._mailbox.ending = True
             return True
 
-    worker._wakeup = Ender(clock)
-    worker.post(worker_module.Ticket({lane: 1}, clock() + 10))
+    worker._mailbox.wakeup = Ender(clock)
+    worker.post(Ticket({lane: 1}, clock() + 10))
     worker.step()
     assert len(sender.batches) == 1

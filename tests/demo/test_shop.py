@@ -21,8 +21,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
 ]
 LAUNCHER = [sys.executable, "-m", "pepperpy_otel.cli", "run"]
-#: How each is started, what it has in its environment, and the signal that ends it. uvicorn's own
-#: command makes an ordinary exit of SIGINT only: by SIGTERM it dies without any exit hook.
+#: How each is started, what it has in its environment, and the signal that ends it.
 WAYS = {
     "script under run": (
         lambda name, port: [*LAUNCHER, sys.executable, f"{name}.py"],
@@ -30,6 +29,14 @@ WAYS = {
         signal.SIGTERM,
     ),
     "uvicorn under run": (
+        lambda name, port: [
+            *LAUNCHER,
+            *(sys.executable, "-m", "uvicorn", f"{name}:app", "--port", str(port)),
+        ],
+        {},
+        signal.SIGTERM,
+    ),
+    "uvicorn under run, Ctrl-C": (
         lambda name, port: [
             *LAUNCHER,
             *(sys.executable, "-m", "uvicorn", f"{name}:app", "--port", str(port)),

@@ -72,8 +72,8 @@ def test_log_records_are_counted_when_the_sdk_counts() -> None:
 
     provider = LoggerProvider()
     logger = provider.get_logger("app")
-    logger._logger_metrics = Metrics()
     provider.arm(resource=Resource({}), processors=[Collector()])
+    provider._logger_metrics = Metrics()
     logger.emit(body="x")
     assert counted == [1]
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace import Span as SdkSpan
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, Status, StatusCode, format_trace_id
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    SpanKind,
+    Status,
+    StatusCode,
+    format_trace_id,
+)
 
 from tests.tracing.conftest import Armed, Broken, Hostile
 from tests.tracing.test_values import Changing, Texty
@@ -244,3 +250,26 @@ def test_calls_after_the_end_are_ignored(armed: Armed, caplog: pytest.LogCapture
         span.record_exception(Broken())
     assert (armed.only.name, dict(armed.only.attributes or {})) == ("x", {})
     assert format_trace_id(armed.only.context.trace_id) != "0" * 32
+
+
+def test_a_kind_that_is_none_is_internal(armed: Armed) -> None:
+    """An encoder could make nothing of it, and the span would be lost."""
+    for kind in (None, 5, "server", Hostile()):
+        armed.tracer.start_span("x", kind=kind).end()  # type: ignore[arg-type]
+    kinds = [span.kind for span in armed.exporter.get_finished_spans()]
+    assert kinds == [SpanKind.INTERNAL] * 4
+
+
+def test_a_status_described_by_something_else_is_described_in_text(armed: Armed) -> None:
+    """The API's own class takes whatever says that it is a text."""
+
+    class Liar:
+        @property
+        def __class__(self) -> Any:
+            return str
+
+        def __str__(self) -> str:
+            return "said"
+
+    span = _done(armed, lambda span: span.set_status(Status(StatusCode.ERROR, Liar())))  # type: ignore[arg-type]
+    assert type(span.status.description) is str

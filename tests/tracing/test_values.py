@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.trace import Link, SpanContext, TraceFlags
+from opentelemetry.trace import Link, SpanContext, TraceFlags, TraceState
 
 from pepperpy_otel.tracing import values
 from tests.tracing.conftest import Broken, Hostile
@@ -283,3 +283,30 @@ def test_an_exception_event_for_what_the_sdk_cannot_record() -> None:
     }
     odd = values.exception_attributes(Odd(), escaped=False)
     assert (odd["exception.message"], odd["exception.stacktrace"]) == ("odd", "")
+
+
+def test_a_time_is_one_that_can_be_sent() -> None:
+    """Nanoseconds without a sign, in 64 bits."""
+    assert [values.time(given) for given in (0, 5, 2**64 - 1)] == [0, 5, 2**64 - 1]
+    assert [values.time(given) for given in (-1, 2**64, True, 1.5, "5", None)] == [None] * 6
+
+
+def test_a_span_context_has_ids() -> None:
+    """One with anything else in it could not be sent."""
+    good = SpanContext(1, 2, False, TraceFlags(1), TraceState())
+    assert values.is_span_context(good)
+    for odd in (
+        SpanContext(1.5, 2, False),  # type: ignore[arg-type]
+        SpanContext(1, 2.5, False),  # type: ignore[arg-type]
+        SpanContext(2**128, 2, False),
+        SpanContext(1, -2, False),
+        SpanContext(1, 2, "no"),  # type: ignore[arg-type]
+        SpanContext(1, 2, False, "01"),  # type: ignore[arg-type]
+        SpanContext(1, 2, False, TraceFlags(1), {"a": "b"}),  # type: ignore[arg-type]
+        (1, 2, False),
+        None,
+    ):
+        assert not values.is_span_context(odd)
+        if isinstance(odd, SpanContext):
+            links = values.plain_links([Link(odd), Link(good)])
+            assert [link.context for link in links] == [good]

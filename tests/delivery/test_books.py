@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import threading
+
+from pepperpy_otel.delivery.books import Books, Entries
+
+
+def test_items_are_entered_once() -> None:
+    """Delivered, spooled and lost are told apart; losses are added up by reason."""
+    books = Books()
+    books.settle(3, {"refused": 1, "rejected": 0})
+    books.settle(0, {"refused": 2})
+    books.spool(5)
+    assert books.now == Entries(3, 5, {"refused": 3})
+    assert (books.now.dropped(), books.now.resolved()) == (3, 11)
+    books.settle(0, {})
+    assert books.now == Entries(3, 5, {"refused": 3})
+
+
+def test_a_replay_moves_items_from_the_disk() -> None:
+    """What arrives or is lost leaves the disk in the same moment."""
+    books = Books()
+    books.spool(10)
+    books.settle_spooled(4, {"refused": 1})
+    assert books.now == Entries(4, 5, {"refused": 1})
+    books.spool(-5)
+    assert books.now.spooled == 0
+
+
+def test_nothing_leaves_the_disk_twice() -> None:
+    """A batch that the spool threw out while it was delivered is lost, not lost and delivered."""
+    books = Books()
+    books.spool(4)
+    books.settle_spooled(0, {"spool_full": 3})
+    books.settle_spooled(2, {"refused": 2})
+    assert books.now == Entries(1, 0, {"spool_full": 3})
+    books.spool(3)
+    books.settle_spooled(1, {"a": 1, "b": 9})
+    assert books.now == Entries(2, 0, {"spool_full": 3, "a": 1, "b": 1})
+
+
+def test_the_books_are_exact_while_threads_race() -> None:
+    """Entries from several threads all count, and no reader sees a replay half done."""
+    books = Books()
+    books.spool(8000)
+
+    def replay() -> None:
+        for _ in range(2000):
+            books.settle_spooled(2, {"refused": 1})
+
+    threads = [threading.Thread(target=replay) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert books.now.resolved() == 8000
+    for thread in threads:
+        thread.join()
+    assert books.now.spooled == 0
+    assert books.now.resolved() == 8000
