@@ -10,32 +10,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.health.checker import HealthChecker
+from pepperpy_otel.health.heartbeat import Heartbeat
 from pepperpy_otel.health.status import (
+    HealthReason,
     HealthReport,
     HealthResult,
+    HealthRun,
     HealthStatus,
     HealthVerdict,
+    Transition,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pepperpy_otel.health.checker import Check
+    from pepperpy_otel.health.checker import Undo
+    from pepperpy_otel.health.registration import Check
 
 __all__ = [
     "HealthChecker",
+    "HealthReason",
     "HealthReport",
     "HealthResult",
+    "HealthRun",
     "HealthStatus",
     "HealthVerdict",
+    "Heartbeat",
+    "Transition",
+    "asgi",
     "check",
     "check_all",
     "check_component",
     "current",
+    "drain",
     "expect",
     "get_details",
+    "group_status",
+    "grpc_servicer",
+    "heartbeat",
+    "mount",
+    "override",
     "register",
     "run",
+    "snapshot",
+    "start",
+    "stop",
+    "subscribe",
+    "unregister",
+    "wsgi",
 ]
 
 _current = HealthChecker()
@@ -79,3 +101,70 @@ def get_details(name: str) -> dict[str, Any]:
 def run(timeout: float | None = None) -> HealthReport:
     """``HealthChecker.run`` of the current checker."""
     return _current.run(timeout)
+
+
+def snapshot() -> dict[str, HealthVerdict]:
+    """``HealthChecker.snapshot`` of the current checker."""
+    return _current.snapshot()
+
+
+def group_status(group: str) -> HealthStatus:
+    """``HealthChecker.group_status`` of the current checker."""
+    return _current.group_status(group)
+
+
+def heartbeat(name: str, ttl: float = 30.0, **options: Any) -> Heartbeat:
+    """``HealthChecker.heartbeat`` of the current checker."""
+    return _current.heartbeat(name, ttl, **options)
+
+
+def override(
+    name: str, status: HealthStatus | None, reason: str = "", ttl: float | None = None
+) -> None:
+    """``HealthChecker.override`` of the current checker."""
+    _current.override(name, status, reason, ttl)
+
+
+def subscribe(callback: Callable[[Transition], object]) -> Undo:
+    """``HealthChecker.subscribe`` of the current checker."""
+    return _current.subscribe(callback)
+
+
+def unregister(name: str) -> None:
+    """``HealthChecker.unregister`` of the current checker."""
+    _current.unregister(name)
+
+
+def drain() -> None:
+    """``HealthChecker.drain`` of the current checker."""
+    _current.drain()
+
+
+def start() -> None:
+    """``HealthChecker.start`` of the current checker."""
+    _current.start()
+
+
+def stop() -> None:
+    """``HealthChecker.stop`` of the current checker."""
+    _current.stop()
+
+
+def asgi(*arguments: Any, **options: Any) -> Any:
+    """``HealthChecker.asgi`` of the current checker."""
+    return _current.asgi(*arguments, **options)
+
+
+def wsgi(*arguments: Any, **options: Any) -> Any:
+    """``HealthChecker.wsgi`` of the current checker."""
+    return _current.wsgi(*arguments, **options)
+
+
+def grpc_servicer(*arguments: Any, **options: Any) -> Any:
+    """``HealthChecker.grpc_servicer`` of the current checker."""
+    return _current.grpc_servicer(*arguments, **options)
+
+
+def mount(app: Any, **options: Any) -> None:
+    """``HealthChecker.mount`` of the current checker."""
+    _current.mount(app, **options)

@@ -1,267 +1,232 @@
 """``HealthChecker``: components, their checks, and the verdicts on them.
 
-Here each round runs on demand, every check in a daemon thread of its own with its timeout. The
-background scheduler with expiry and hysteresis, the gauges and the endpoints are the health
-issue's; the names and types here are already those of the public contract.
+Every question is answered from what is known, at once: checks run in the background
+(``start()``, which ``configure()`` calls) or when a round is asked for (``run()``).
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-import threading
+import importlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel.health.status import (
-    HealthReport,
-    HealthResult,
-    HealthStatus,
-    HealthVerdict,
-)
+from pepperpy_otel.health import forks
+from pepperpy_otel.health.aggregation import group_status, groups_of
+from pepperpy_otel.health.registration import unknown
+from pepperpy_otel.health.registry import Registry
+from pepperpy_otel.health.scheduler import WORKERS
+from pepperpy_otel.health.status import HealthReport, HealthStatus, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    Check = Callable[[], Any]
+    from opentelemetry.trace import SpanContext
 
-#: The built-in component: this process still starts and runs threads. It never depends on
-#: anything outside, so that a checker without registrations has something true to say.
-PROCESS = "process"
-#: Seconds within which a new thread has to run before the process counts as stalled.
-STALL = 1.0
-GROUPS = frozenset({"live", "ready", "startup"})
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+    from pepperpy_otel.health.component import Component
+    from pepperpy_otel.health.status import HealthRun, HealthVerdict, Transition
 
+    Undo = Callable[[], None]
 
-@dataclass(frozen=True, slots=True)
-class _Registration:
-    check: Check
-    critical: bool
-    groups: tuple[str, ...]
-    timeout: float
+#: Seconds that a forced round waits by default: a probe of Kubernetes waits for one.
+BUDGET = 0.085
 
 
-class HealthChecker:
-    """An independent set of components and checks; needs no ``configure()``."""
+class HealthChecker(Registry):
+    """An independent set of components and checks; needs no ``configure()``.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._checks: dict[str, _Registration] = {
-            PROCESS: _Registration(_threads_run, critical=True, groups=("live",), timeout=STALL)
-        }
-        self._expected: dict[str, None] = {}
-        self._verdicts: dict[str, HealthVerdict] = {}
+    Args:
+        workers: Threads at most; each check that hangs costs one more.
+    """
 
-    def register(
-        self,
-        name: str,
-        check: Check,
-        *,
-        critical: bool = True,
-        groups: Iterable[str] = ("ready",),
-        interval: float = 10.0,
-        timeout: float | None = None,
-    ) -> None:
-        """Add a component.
-
-        Args:
-            name: Letters, digits, ``-``, ``_`` and ``.``.
-            check: Called without arguments, sync or async; see ``HealthResult`` for what it may
-                return. Raising means unhealthy.
-            critical: Whether its failure makes the whole unhealthy.
-            groups: Any of ``live``, ``ready``, ``startup``.
-            interval: Seconds between two background runs.
-            timeout: Seconds that a run may take; by default the smaller of 2 and half the interval.
-
-        Raises:
-            ValueError: For a bad or known name, an unknown or empty group, a timeout that is not
-                below the interval. The first registration stays.
-        """
-        named = tuple(groups)
-        limit = min(2.0, interval / 2) if timeout is None else timeout
-        _validate(name, named, interval, limit)
-        with self._lock:
-            if name in self._checks:
-                raise ValueError(f"health check {name!r} is registered already")
-            self._checks[name] = _Registration(check, critical, named, limit)
-
-    def check(self, name: str, **options: Any) -> Callable[[Check], Check]:
-        """Decorate a function that is to be registered as the check ``name``."""
-
-        def decorate(function: Check) -> Check:
-            self.register(name, function, **options)
-            return function
-
-        return decorate
-
-    def expect(self, *names: str) -> None:
-        """Declare components that must be covered: one without a check is UNKNOWN."""
-        with self._lock:
-            self._expected.update(dict.fromkeys(names))
+    def __init__(self, *, workers: int = WORKERS) -> None:
+        super().__init__(workers)
+        #: Whether the process is about to end and takes no more work; see ``drain()``.
+        self.draining = False
+        #: Host and port where the endpoints of this checker listen, if they do.
+        self.address: tuple[str, int] | None = None
+        #: Bearer token with which the endpoints of this checker tell details.
+        self.token: str | None = None
 
     def run(self, timeout: float | None = None) -> HealthReport:
-        """Run every check now, side by side.
+        """Run every check now, side by side, and wait for those that can still end.
+
+        A check that is within its own timeout when the round ends keeps its verdict; it goes on,
+        and what it comes to counts then.
 
         Args:
-            timeout: Seconds for the whole round; ``None`` waits for each check's own timeout.
+            timeout: Seconds for the whole round, 0.085 by default.
         """
         started = time.monotonic()
-        with self._lock:
-            checks = dict(self._checks)
-            expected = dict.fromkeys([*self._expected, *checks])
-        runs = {name: _Run(name, entry) for name, entry in checks.items()}
-        for run in runs.values():
-            run.finish(None if timeout is None else started + timeout)
-        verdicts = {
-            name: runs[name].verdict
-            if name in runs
-            else HealthVerdict(HealthStatus.UNKNOWN, "no check")
-            for name in expected
-        }
-        with self._lock:
-            self._verdicts.update(verdicts)
-        return HealthReport(verdicts, len(checks), len(expected), time.monotonic() - started)
+        forks.follow(self)
+        self._scheduler.round(BUDGET if timeout is None else max(0.0, timeout))
+        verdicts = self.snapshot()
+        names = {name for name, each in list(self._components.items()) if not each.builtin}
+        expected = len(names.union(self._expected))
+        return HealthReport(verdicts, len(names), expected, time.monotonic() - started)
+
+    def snapshot(self) -> dict[str, HealthVerdict]:
+        """The verdicts of this moment, by name; nothing is run and nothing waited for."""
+        self._asked()
+        now = time.monotonic()
+        verdicts = {name: each.at(now) for name, each in list(self._components.items())}
+        for name, verdict in list(self._expected.items()):
+            verdicts.setdefault(name, verdict)
+        return verdicts
 
     def check_all(self) -> dict[str, HealthStatus]:
-        """The status of every component, by name."""
-        return {name: verdict.status for name, verdict in self.run().verdicts.items()}
+        """The status of every component, by name, as it is known now."""
+        return {name: verdict.status for name, verdict in self.snapshot().items()}
 
     def check_component(self, name: str) -> HealthStatus:
-        """The status of one component.
+        """The status of one component, as it is known now.
 
         Raises:
             KeyError: For an unknown name, with the near ones.
         """
-        return self._verdict(name).status
+        return self._verdict(name)[1].status
 
-    def get_details(self, name: str) -> dict[str, Any]:
-        """Status, reason, data and age in seconds of one component.
+    def get_details(self, name: str, *, redact: bool = True) -> dict[str, Any]:
+        """Everything that is known of one component: status, reason, data, ages in seconds.
+
+        Args:
+            name: The component.
+            redact: Whether passwords, tokens and the like are masked.
 
         Raises:
             KeyError: For an unknown name, with the near ones.
         """
-        verdict = self._verdict(name)
-        age = None if verdict.checked_at is None else time.monotonic() - verdict.checked_at
-        return {
-            "status": verdict.status.value,
-            "reason": verdict.reason,
-            "critical": verdict.critical,
-            "data": dict(verdict.data),
-            "duration": verdict.duration,
-            "age": age,
-        }
+        from pepperpy_otel.health.details import details  # its patterns take long to compile
 
-    def _verdict(self, name: str) -> HealthVerdict:
-        with self._lock:
-            entry = self._checks.get(name)
-            known = [*self._expected, *self._checks]
-        if name not in known:
-            import difflib
+        return details(*self._verdict(name), redact=redact)
 
-            near = difflib.get_close_matches(name, known)
-            hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-            raise KeyError(f"no health check {name!r}{hint}")
-        if entry is None:
-            return HealthVerdict(HealthStatus.UNKNOWN, "no check")
-        run = _Run(name, entry)
-        run.finish(None)
-        with self._lock:
-            self._verdicts[name] = run.verdict
-        return run.verdict
+    def group_status(self, group: str) -> HealthStatus:
+        """What the endpoint of a group answers.
+
+        Raises:
+            KeyError: For a group that is unknown or has no members.
+        """
+        return group_status(group, self.snapshot(), draining=self.draining)
+
+    def overall_status(self) -> HealthStatus:
+        """The worst status of all; UNHEALTHY or UNKNOWN only by a critical component."""
+        return worst(self.snapshot().values())
+
+    def groups(self) -> frozenset[str]:
+        """The groups that have members; ``live`` always has."""
+        return groups_of(self.snapshot().values())
+
+    def override(
+        self,
+        name: str,
+        status: HealthStatus | None,
+        reason: str = "",
+        ttl: float | None = None,
+    ) -> None:
+        """Say what a component's verdict is, whatever its check says.
+
+        Args:
+            name: The component.
+            status: ``None`` takes the override back.
+            reason: One line for a person.
+            ttl: Seconds for which that counts; without end by default.
+
+        Raises:
+            KeyError: For an unknown name, with the near ones.
+        """
+        component = self._components.get(name)
+        if component is None:
+            raise unknown("check", name, self._components)
+        if status is None:
+            component.override = None
+        else:
+            until = float("inf") if ttl is None else time.monotonic() + ttl
+            component.say(status, reason, until)
+            if ttl is not None:
+                self._scheduler.look(component, until)
+        self._scheduler.look(component)
+
+    def drain(self) -> None:
+        """Take no more work: ``ready`` is red until the end, verdicts and ``live`` stay.
+
+        May be called in a signal handler: it waits for nothing.
+        """
+        if not self.draining:
+            self.draining = True
+            self._notices.drains.call()
+
+    def start(self) -> None:
+        """Run the checks in the background; harmless when they do already.
+
+        Called where an event loop runs, asynchronous checks run on that loop from now on.
+        """
+        forks.follow(self)
+        if not self._scheduler.started:
+            self.draining = False
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End the background; verdicts are kept until they expire. Harmless when not started."""
+        self._scheduler.stop()
+
+    def become_child(self) -> None:
+        """Know nothing any more: this is a forked child, where the parent's threads are not."""
+        self._notices.forget()
+        self._scheduler.become_child()
+
+    def subscribe(self, callback: Callable[[Transition], object]) -> Undo:
+        """Call ``callback`` in a thread of ours whenever a status changes; returns the undoing."""
+        return self._notices.transitions.add(callback)
+
+    def observe_runs(self, callback: Callable[[str, float, str, str | None], object]) -> Undo:
+        """Call it after each run with name, seconds, undamped result, and type of the error."""
+        return self._notices.runs.add(callback)
+
+    def observe_stalls(self, callback: Callable[[str, float], object]) -> Undo:
+        """Call it after each stall with ``process`` or ``event_loop``, and seconds."""
+        return self._notices.stalls.add(callback)
+
+    def observe_drain(self, callback: Callable[[], object]) -> Undo:
+        """Call it when ``drain()`` is called, perhaps in a signal handler."""
+        return self._notices.drains.add(callback)
+
+    def trace_runs(self, hook: Callable[[HealthRun, bool], SpanContext | None]) -> Undo:
+        """Let ``hook`` make a span of each run that failed or changed a status (the bool says so).
+
+        It is called before the subscribers; what it returns is their ``span_context``.
+        """
+        return self._notices.tracers.add(hook)
+
+    def asgi(self, *arguments: Any, **options: Any) -> Any:
+        """The endpoints as an ASGI app; see ``health.endpoints``."""
+        return _endpoints().asgi(self, *arguments, **options)
+
+    def wsgi(self, *arguments: Any, **options: Any) -> Any:
+        """The endpoints as a WSGI app; see ``health.endpoints``."""
+        return _endpoints().wsgi(self, *arguments, **options)
+
+    def grpc_servicer(self, *arguments: Any, **options: Any) -> Any:
+        """The gRPC health service; see ``health.endpoints``."""
+        return _endpoints().grpc_servicer(self, *arguments, **options)
+
+    def mount(self, app: Any, **options: Any) -> None:
+        """Put the endpoints in front of a FastAPI, Starlette or Flask app."""
+        _endpoints().mount(self, app, **options)
+
+    def _asked(self) -> None:
+        scheduler = self._scheduler
+        if scheduler.started:
+            scheduler.asked = True
+            scheduler.ensure()
+
+    def _verdict(self, name: str) -> tuple[Component | None, HealthVerdict]:
+        self._asked()
+        component = self._components.get(name)
+        if component is not None:
+            return component, component.at(time.monotonic())
+        if name in self._expected:
+            return None, self._expected[name]
+        raise unknown("check", name, [*self._expected, *self._components])
 
 
-def _validate(name: str, groups: tuple[str, ...], interval: float, timeout: float) -> None:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"health check name {name!r} may hold letters, digits, '-', '_' and '.'")
-    if not groups:
-        raise ValueError(f"health check {name!r} is in no group; use {sorted(GROUPS)}")
-    for group in groups:
-        if group not in GROUPS:
-            raise ValueError(
-                f"health check {name!r}: unknown group {group!r}; use {sorted(GROUPS)}"
-            )
-    if not 0 < timeout < interval:
-        raise ValueError(
-            f"health check {name!r}: timeout {timeout:g} s is not below the interval {interval:g} s"
-        )
-
-
-def _threads_run() -> HealthResult:
-    return HealthResult(HealthStatus.HEALTHY, "threads run")
-
-
-class _Run:
-    """One run of one check in a daemon thread; what comes after the timeout is not waited for."""
-
-    def __init__(self, name: str, entry: _Registration) -> None:
-        self._entry = entry
-        self._started = time.monotonic()
-        self._ended = self._started
-        self._done = threading.Event()
-        self._outcome = HealthResult(HealthStatus.UNKNOWN)
-        self._result = self._outcome
-        threading.Thread(target=self._run, name=f"pepperpy-otel-check-{name}", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            returned = self._entry.check()
-            if inspect.isawaitable(returned):
-                import asyncio  # 14 ms at start-up that an app without async checks need not pay
-
-                returned = asyncio.run(_await(returned))
-            self._outcome = _result(returned)
-        except BaseException as error:  # SystemExit in a check must not end anything either
-            self._outcome = HealthResult(HealthStatus.UNHEALTHY, f"{type(error).__name__}: {error}")
-        finally:
-            self._ended = time.monotonic()
-            self._done.set()
-
-    def finish(self, deadline: float | None) -> None:
-        """Wait for the end, the check's own timeout or ``deadline`` (monotonic seconds)."""
-        limit = self._started + self._entry.timeout
-        if deadline is not None:
-            limit = min(limit, deadline)
-        if self._done.wait(max(0.0, limit - time.monotonic())):
-            self._result = self._outcome
-        else:  # a result that comes later is discarded
-            self._result = self._overrun()
-            self._ended = time.monotonic()
-
-    def _overrun(self) -> HealthResult:
-        running = time.monotonic() - self._started
-        if running < self._entry.timeout:
-            return HealthResult(HealthStatus.UNKNOWN, "pending")
-        return HealthResult(HealthStatus.UNHEALTHY, f"still running for {running:.1f} s")
-
-    @property
-    def verdict(self) -> HealthVerdict:
-        result = self._result
-        return HealthVerdict(
-            result.status,
-            result.reason,
-            self._entry.critical,
-            result.data,
-            self._ended - self._started,
-            self._ended,
-        )
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
-
-
-def _result(returned: Any) -> HealthResult:
-    if isinstance(returned, HealthResult):
-        return returned
-    if isinstance(returned, HealthStatus):
-        return HealthResult(returned)
-    if returned is None or returned is True:
-        return HealthResult(HealthStatus.HEALTHY)
-    if returned is False:
-        return HealthResult(HealthStatus.UNHEALTHY, "the check returned False")
-    return HealthResult(
-        HealthStatus.UNHEALTHY,
-        f"a check may not return {type(returned).__name__}; use a HealthStatus, a bool or None",
-    )
+def _endpoints() -> Any:
+    return importlib.import_module("pepperpy_otel.health.endpoints")
