@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pepperpy_otel import _current, _forks, stray
 from pepperpy_otel.delivery.counts import FlushResult, PipelineStats
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from pepperpy_otel.health import HealthChecker
     from pepperpy_otel.settings import Settings
 
+T = TypeVar("T")
 #: Milliseconds for the end when the destination does not answer, and when it does but slowly.
 DOWN_MILLIS = 2000.0
 SLOW_MILLIS = 5000.0
+#: A day: nobody means more, and more than some years overflows where threads are waited for.
+LONGEST_MILLIS = 86_400_000.0
 
 
 class Delivers(Protocol):
@@ -117,7 +121,7 @@ class Telemetry:
         Returns:
             Truthy only if everything accepted so far was delivered.
         """
-        deadline = time.monotonic() + max(0.0, timeout_millis) / 1000
+        deadline = time.monotonic() + _limit(timeout_millis, SLOW_MILLIS) / 1000
         result = FlushResult()
         with guarded("force_flush"):
             foreign = self._flush_foreign(deadline)
@@ -140,8 +144,9 @@ class Telemetry:
             if self._ended:
                 return self._end_result
             self._ended = True
-            if timeout_millis is None:
-                timeout_millis = self.settings.shutdown_timeout_millis
+            timeout_millis = _limit(timeout_millis, self.settings.shutdown_timeout_millis)
+            now = self.stats()  # what a signal handler learns that calls this in the middle of it
+            self._end_result = FlushResult(spooled=now.spooled, pending=now.pending)
             with guarded("shutdown"):
                 self._end_result = self._end(timeout_millis)
             if _current.get() is self:
@@ -260,7 +265,7 @@ class Telemetry:
     def _flush_foreign(self, deadline: float) -> list[Callable[[float], None]]:
         """Set off the flushes of what is the user's own; gives what waits for each."""
         where = "a processor or reader of the application"
-        return [begin(_bound(flush, _left(deadline)), where) for flush in self._flushers]
+        return [begin(partial(flush, _left(deadline)), where) for flush in self._flushers]
 
     def __enter__(self) -> Self:
         return self
@@ -279,9 +284,15 @@ class Telemetry:
         return f"<Telemetry of {service!r}, {state}>"
 
 
+def _limit(timeout_millis: Any, default: T) -> float | T:
+    """What the app gave as milliseconds; the default where that is ``None`` or no number."""
+    try:
+        return max(0.0, min(float(timeout_millis), LONGEST_MILLIS))
+    except OverflowError:
+        return LONGEST_MILLIS
+    except (TypeError, ValueError):
+        return default
+
+
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
-
-
-def _bound(flush: Callable[[float], object], timeout: float) -> Callable[[], object]:
-    return lambda: flush(timeout)

@@ -104,6 +104,32 @@ def test_a_slow_destination_that_stops_accepting_is_left(clock: _Clock) -> None:
     assert sum(pipeline.limits) == pytest.approx(4.0)
 
 
+LIMITS = [
+    (None, 5.0), ("soon", 5.0), ("250", 0.25), (-1, 0.0), (float("nan"), 0.0),
+    (float("inf"), 86_400.0), pytest.param(10**400, 86_400.0, id="huge"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "seconds"), LIMITS)
+def test_a_limit_that_is_none_raises_nothing(clock: _Clock, given: Any, seconds: float) -> None:
+    """Nothing that the app calls does; what is no number of milliseconds is the default."""
+    pipeline = _Pipeline(clock, [FlushResult()] * 3)
+    waited: list[float] = []
+    _handle(pipeline, flushers=[waited.append]).force_flush(given)
+    assert pipeline.limits == waited == pytest.approx([seconds])
+    _handle(pipeline, 5000).shutdown(given)
+    assert pipeline.limits[1] == pytest.approx(seconds)
+
+
+def test_a_shutdown_in_the_middle_of_one_does_not_call_it_delivered(clock: _Clock) -> None:
+    """A signal handler of the app's may cut in: it learns what is still open."""
+    pipeline = _Pipeline(clock, [FlushResult()] * 2)
+    pipeline.stats = lambda: PipelineStats(pending=PENDING)  # type: ignore[method-assign]
+    inner: list[SignalCounts] = []
+    handle = _handle(pipeline, stop_collecting=lambda: inner.append(handle.shutdown().pending))
+    assert (bool(handle.shutdown()), inner) == (True, [PENDING])
+
+
 @pytest.mark.parametrize(("configured", "argument"), [(300, None), (None, 300)])
 def test_the_users_limit_is_the_limit(
     clock: _Clock, configured: int | None, argument: float | None

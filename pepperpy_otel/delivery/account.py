@@ -79,8 +79,10 @@ class Account:
     def report(self, boundary: int) -> LaneCounts:
         """What became of the items that no flush has told of, up to the ``boundary``-th ever.
 
-        What is known of later items already is left to the next report. A signal handler may cut
-        in here and report in between (hence the loop); other threads wait.
+        What is known of later items already is left to the next report, the good first: nobody
+        knows which ones arrived, and where some are lost or on disk, "all delivered" would be a
+        guess. A signal handler may cut in here and report in between (hence the loop); other
+        threads wait.
         """
         with self._lock:
             while True:
@@ -88,9 +90,9 @@ class Account:
                 boundary = max(boundary, last.boundary)
                 total = boundary - last.delivered - last.dropped
                 now = self.totals()
-                delivered = min(now.delivered - last.delivered, total)
-                dropped = min(max(now.dropped - last.dropped, 0), total - delivered)
-                spooled = min(now.spooled, total - delivered - dropped)
+                dropped = min(max(now.dropped - last.dropped, 0), total)
+                spooled = min(now.spooled, total - dropped)
+                delivered = min(now.delivered - last.delivered, total - dropped - spooled)
                 told = _Reported(boundary, last.delivered + delivered, last.dropped + dropped)
                 pending = total - delivered - dropped - spooled
                 if self._reported is last:

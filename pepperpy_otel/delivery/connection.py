@@ -104,7 +104,10 @@ class Connection(http.client.HTTPConnection):
     def _open(self, host: str, port: int) -> socket.socket:
         """Try each address of ``host``, each with a fair share of the time left."""
         with held_off(PATIENCE):  # the C library's resolver has locks, which no child gets free
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            try:
+                addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except UnicodeError as bad:  # "a..b": no name by the rules of IDNA
+                raise socket.gaierror(socket.EAI_NONAME, str(bad)) from None
         error: OSError = OSError(f"{host} has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = self._socket = socket.socket(family, kind, protocol)

@@ -114,7 +114,7 @@ class Courier:
         """Let go of the sender, in the worker's thread."""
         sender, self._sender = self._sender, None
         if sender is not None:
-            with delivering(), contextlib.suppress(Exception):
+            with delivering(), contextlib.suppress(BaseException):
                 sender.close()
 
 

@@ -20,16 +20,10 @@ if TYPE_CHECKING:
     from pepperpy_otel.delivery.files.target import FileTarget
 
 
-#: What a sender of OTLP imports, and what one over gRPC does besides, one by one: a fork waits for
-#: one of them only.
-_STEPS = (
-    "email.parser",
-    "http.client",
-    "ssl",
-    "google.protobuf.descriptor_pool",
-    "google.rpc.error_details_pb2",
-    "pepperpy_otel.delivery.encoding",
-)
+#: What a sender of OTLP imports, and what one of metrics and one over gRPC do besides, one by one:
+#: a fork waits for one of them only.
+_STEPS = ("email.parser", "http.client", "ssl", "pepperpy_otel.delivery.encoding")
+_METRICS_STEPS = ("google.protobuf.descriptor_pool",)
 _GRPC_STEPS = ("asyncio", "grpc")
 
 
@@ -66,7 +60,8 @@ def build_destination(
 
 def _otlp_sender(signal: Signal, endpoint: OtlpEndpoint) -> Sender:
     grpc = endpoint.protocol == "grpc"
-    load(*_STEPS, *(_GRPC_STEPS if grpc and not is_child() else ()))
+    load(*_STEPS, *(_METRICS_STEPS if signal == "metrics" else ()))
+    load(*(_GRPC_STEPS if grpc and not is_child() else ()))
     with held_off():
         if grpc and is_child():
             from pepperpy_otel.delivery.grpc_forked import ForkedGrpcSender

@@ -12,9 +12,9 @@ from pepperpy_otel.delivery.grpc_terms import (
     DETAILS,
     USER_AGENT,
     address_of,
-    delay_in,
     metadata_of,
 )
+from pepperpy_otel.delivery.otlp.answers import delay_in
 from pepperpy_otel.delivery.outcome import Outcome, from_grpc, one_line
 
 if TYPE_CHECKING:

@@ -26,10 +26,10 @@ from pepperpy_otel.delivery.grpc_terms import (
     DETAILS,
     USER_AGENT,
     address_of,
-    delay_in,
     metadata_of,
 )
 from pepperpy_otel.delivery.http2.call import Answer, Call, Http2Error, StreamReset
+from pepperpy_otel.delivery.otlp.answers import delay_in
 from pepperpy_otel.delivery.outcome import Outcome, from_grpc, one_line
 from pepperpy_otel.delivery.proxies import proxy_for, tls_context
 

@@ -1,13 +1,10 @@
-"""gRPC's terms, whoever speaks it: targets, metadata, how long a server asks us to wait."""
+"""gRPC's terms, whoever speaks it: targets, metadata, where a status has its details."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from pepperpy_otel._version import __version__
 
@@ -47,15 +44,3 @@ def metadata_of(headers: Mapping[str, str]) -> tuple[tuple[str, str | bytes], ..
         else:
             raise ValueError(f"gRPC cannot carry the value of the header {name}: it is not ASCII")
     return tuple(metadata)
-
-
-def delay_in(details: bytes) -> float | None:
-    """Seconds that the server asked us to wait, in a RetryInfo among a status' ``details``."""
-    try:
-        for detail in Status.FromString(details).details:
-            if detail.Is(RetryInfo.DESCRIPTOR):
-                info = RetryInfo.FromString(detail.value)
-                return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
-    except Exception:  # details that cannot be read are no details
-        return None
-    return None

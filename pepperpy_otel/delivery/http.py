@@ -7,16 +7,16 @@ import email.utils
 import gzip
 import http.client
 import json
+import math
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-
 from pepperpy_otel._version import __version__
 from pepperpy_otel.delivery.connection import Connection, Deadline
 from pepperpy_otel.delivery.encoding import Encoder, read_answer
+from pepperpy_otel.delivery.otlp.answers import message_in
 from pepperpy_otel.delivery.outcome import Outcome, from_http, one_line
 from pepperpy_otel.delivery.proxies import basic, proxy_for, tls_context
 
@@ -170,11 +170,13 @@ def parse_retry_after(value: str | None) -> float | None:
         return None
     try:
         return max(float(int(value)), 0.0)
+    except OverflowError:  # more digits than a float has room for: as long as we wait at all
+        return math.inf
     except ValueError:
         pass
     try:
         return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -182,21 +184,14 @@ def _message(content_type: str, body: bytes) -> str:
     """What the server says is wrong, if it says so in a way that we can read."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == CONTENT_TYPE:
-        return one_line(_status_message(body))
+        return message_in(body)
     if kind == "application/json":
         try:
             message = json.loads(body)["message"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return ""
         return one_line(str(message))
     return one_line(body.decode("utf-8", "replace")) if kind == "text/plain" else ""
-
-
-def _status_message(body: bytes) -> str:
-    try:
-        return str(Status.FromString(body).message)
-    except Exception:  # not a Status: the number has to do
-        return ""
 
 
 def _describe(error: Exception, seconds: float) -> str:

@@ -265,7 +265,7 @@ class Lane:
     def _encoded(self, cargo: Cargo) -> Sequence[Part]:
         try:
             return self.courier.encode(cargo)
-        except Exception:  # the worker, who tries it next, tells of it
+        except BaseException:  # the worker, who tries it next, tells of it
             self._spool_from = self._clock() + SPOOL_REST
             return ()
 

@@ -45,9 +45,12 @@ class Notices:
         self._told: set[tuple[object, ...]] = set()
         #: Items thrown out up to the end of an outage; the line that ends it counts them.
         self._in_outages: dict[Lane, int] = {}
+        self._over = False
 
     def attempted(self, lane: Lane, outcome: Outcome) -> None:
         """Take note of one attempt to send."""
+        if self._over:
+            return
         if outcome.retry:
             self._failed(lane, outcome)
             return
@@ -71,6 +74,22 @@ class Notices:
                 evicted,
                 _WORDS[lane.signal],
                 lane.limits.max_items,
+            )
+
+    def fall_silent(self) -> None:
+        """The end has come while an answer is waited for: what is broken off now is no news."""
+        self._over = True
+
+    def left_behind(self) -> None:
+        """Say what such an end has cost, unless an outage was told of before."""
+        open_ = {lane: lane.queue.accepted.value() - lane.resolved() for lane in self._lanes}
+        waiting = [lane for lane, items in open_.items() if items > 0]
+        if waiting and not self._outages:
+            errors.warn(
+                "%s: no answer from %s up to the end; %d items are not delivered",
+                self._name,
+                waiting[0].courier.target or self._name,
+                sum(open_.values()),
             )
 
     def _failed(self, lane: Lane, outcome: Outcome) -> None:

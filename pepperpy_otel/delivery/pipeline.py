@@ -226,8 +226,10 @@ class Pipeline:
         done = self._collected = Wakeup()
 
         def collect() -> None:
-            self._metrics.collect(deadline - self._clock())
-            done.set()
+            try:
+                self._metrics.collect(deadline - self._clock())
+            finally:
+                done.set()
 
         def run() -> None:
             mark_own_thread()

@@ -158,9 +158,13 @@ class RecordQueue:
 
     def put_back(self, entries: Sequence[Entry]) -> None:
         """Return what could not be sent to the front; the oldest go if that is too much."""
+        # Summed up before: a call between reading and writing an attribute would lose what the
+        # app's threads append meanwhile.
+        items = sum(entry.number for entry in entries)
+        size = sum(entry.size for entry in entries)
         self._entries.extendleft(reversed(entries))
-        self._items += sum(entry.number for entry in entries)
-        self._bytes += sum(entry.size for entry in entries)
+        self._items += items
+        self._bytes += size
         self._evict()
 
     def _evict(self) -> None:

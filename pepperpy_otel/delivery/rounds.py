@@ -147,6 +147,7 @@ class Rounds:
             if down:
                 for lane, boundary in ticket.boundaries.items():
                     self._save(lane, boundary, ticket)
+            ticket.tried = True
             if ticket.replays and self.replay is not None:
                 served = self._replay_for(self.replay, ticket)
         finally:
@@ -193,7 +194,7 @@ class Rounds:
         while any(lane.entries().spooled for lane in replay.ready()):
             if self._mailbox.ending or ticket.deadline <= self._clock():
                 break
-            if self._mailbox.tickets:  # another flush has something in memory, which goes first
+            if self._mailbox.untried():  # another flush may have something in memory: it goes first
                 self._mailbox.tickets.append(ticket)
                 return False
             self.begin()

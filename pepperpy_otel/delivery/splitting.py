@@ -6,7 +6,10 @@ been encoded. Rare, hence by protobuf: parsed twice, and from each copy the othe
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pepperpy_otel.delivery.forks import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,15 +111,17 @@ _FIELDS: dict[Signal, tuple[str, str, str]] = {
 }
 
 
+#: Where the messages are, and which: loaded one by one, so that a fork waits for one of them only.
+_MODULES: dict[str, tuple[str, str]] = {
+    signal: (
+        f"opentelemetry.proto.collector.{package}.v1.{package}_service_pb2",
+        f"Export{package.capitalize()}ServiceRequest",
+    )
+    for signal, package in (("traces", "trace"), ("metrics", "metrics"), ("logs", "logs"))
+}
+
+
 def _parse(signal: Signal, body: bytes) -> Any:
-    if signal == "traces":
-        from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-
-        return trace_service_pb2.ExportTraceServiceRequest.FromString(body)
-    if signal == "metrics":
-        from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
-
-        return metrics_service_pb2.ExportMetricsServiceRequest.FromString(body)
-    from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
-
-    return logs_service_pb2.ExportLogsServiceRequest.FromString(body)
+    module, message = _MODULES[signal]
+    load("google.protobuf.descriptor_pool", module)
+    return getattr(sys.modules[module], message).FromString(body)

@@ -102,7 +102,7 @@ class Spooler:
             delay = TICK
             try:
                 delay = self.step()
-            except Exception as error:
+            except BaseException as error:  # as in the worker
                 errors.report_internal("the spooler", error)
             self._wakeup.wait(delay)
         self._spool.close()

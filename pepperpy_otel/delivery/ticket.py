@@ -40,6 +40,7 @@ class Ticket:
         "replays",
         "since",
         "spool_at",
+        "tried",
     )
 
     def __init__(
@@ -62,6 +63,8 @@ class Ticket:
         self.replays = replays
         self.done = Wakeup()
         self.finished = False
+        #: Whether what it wants of what waits in memory was tried to deliver.
+        self.tried = False
 
     def finish(self) -> None:
         """No more comes of it: whoever waits may go on."""
@@ -87,6 +90,10 @@ class Mailbox:
     def busy(self) -> bool:
         """Whether something more urgent has come than what the worker is at."""
         return self.ending or bool(self.tickets)
+
+    def untried(self) -> bool:
+        """Whether there is a ticket of which nothing was tried yet."""
+        return any(not ticket.tried for ticket in tuple(self.tickets))
 
     def post(self, ticket: Ticket) -> None:
         """Put in a ticket and wake the worker."""

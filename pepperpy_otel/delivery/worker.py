@@ -184,12 +184,16 @@ class Worker:
         deadline = self._clock() + timeout
         if thread is not None and not is_own_thread():
             thread.join(max(timeout, 0.0))
-        if thread is not None and thread.is_alive():
+        hangs = thread is not None and thread.is_alive()
+        if hangs:
+            self._notices.fall_silent()
             self._mailbox.end()
             for lane in self.lanes:
                 lane.courier.interrupt()
         if self._spooler is not None:
             self._spooler.finish(max(deadline - self._clock(), CLOSING))
+        if hangs:
+            self._notices.left_behind()
 
     def after_fork(self) -> None:
         """In a forked child: everything new; threads if the parent had some."""
@@ -211,7 +215,7 @@ class Worker:
         while not self._mailbox.ending:
             try:
                 delay = self.step()
-            except Exception as error:
+            except BaseException as error:  # sys.exit() in code of the app's ends no thread of ours
                 errors.report_internal("the delivery worker", error)
                 delay = REST
             self._rounds.rest()
@@ -253,7 +257,7 @@ class Worker:
         self._prepare_at = math.inf
         for lane in self.lanes:
             # A sender that cannot be made is told of when there is something to send.
-            with delivering(), contextlib.suppress(Exception):
+            with delivering(), contextlib.suppress(BaseException):
                 lane.courier.prepare()
 
     def _end(self) -> None:

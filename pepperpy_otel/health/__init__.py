@@ -7,6 +7,7 @@ after it, and what was registered early appears in ``telemetry.health``.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.health.checker import HealthChecker
@@ -24,6 +25,7 @@ from pepperpy_otel.health.status import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pepperpy_otel.health import probes as probes
     from pepperpy_otel.health.checker import Undo
     from pepperpy_otel.health.registration import Check
 
@@ -50,6 +52,7 @@ __all__ = [
     "heartbeat",
     "mount",
     "override",
+    "probes",
     "register",
     "run",
     "snapshot",
@@ -61,6 +64,12 @@ __all__ = [
 ]
 
 _current = HealthChecker()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "probes":  # imported when it is used: ``health.probes.tcp(…)``
+        return importlib.import_module(f"{__name__}.probes")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def current() -> HealthChecker:

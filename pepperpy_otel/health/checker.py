@@ -1,7 +1,8 @@
 """``HealthChecker``: components, their checks, and the verdicts on them.
 
 Every question is answered from what is known, at once: checks run in the background
-(``start()``, which ``configure()`` calls) or when a round is asked for (``run()``).
+(``start()``, which ``configure()`` calls) or when a round is asked for (``run()``). Only where
+nobody runs the checks, ``check_all()`` has each of them run once before it answers.
 """
 
 from __future__ import annotations
@@ -74,7 +75,13 @@ class HealthChecker(Registry):
         return verdicts
 
     def check_all(self) -> dict[str, HealthStatus]:
-        """The status of every component, by name, as it is known now."""
+        """The status of every component, by name, as it is known now.
+
+        Where the checker was never started, what has not run yet is run first, as by ``run()``:
+        within its 85 ms, and not from inside a check.
+        """
+        forks.follow(self)
+        self._scheduler.first_round(BUDGET)
         return {name: verdict.status for name, verdict in self.snapshot().items()}
 
     def check_component(self, name: str) -> HealthStatus:
@@ -172,6 +179,14 @@ class HealthChecker(Registry):
         """Know nothing any more: this is a forked child, where the parent's threads are not."""
         self._notices.forget()
         self._scheduler.become_child()
+
+    @property
+    def newborn(self) -> bool:
+        """Whether this is a forked child that cannot know anything yet: it was not asked, or now.
+
+        It is nobody's alarm, and a child that lives shortly never comes to know.
+        """
+        return self._scheduler.newborn
 
     def subscribe(self, callback: Callable[[Transition], object]) -> Undo:
         """Call ``callback`` in a thread of ours whenever a status changes; returns the undoing."""

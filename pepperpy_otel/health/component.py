@@ -99,6 +99,8 @@ class Checked(Component):
         self.flight: Flight | None = None
         #: Whether its check has run since it was last closed.
         self.used = False
+        #: Whether it has ever been run, in this process.
+        self.tried = False
         #: Runs in a row that said nothing about the component.
         self.inconclusive = 0
 
@@ -141,6 +143,8 @@ class Checked(Component):
     def forget(self) -> None:
         """Know nothing any more, in a forked child: the run in the air stays with the parent."""
         self.machine = Machine(self.entry)
+        # A check that forks is not for its child to begin with: that would fork for ever.
+        self.tried = self.flight is not None
         self.flight = None
         self.inconclusive = 0
 

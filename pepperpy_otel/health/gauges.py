@@ -15,7 +15,7 @@ from opentelemetry.metrics import Observation
 
 from pepperpy_otel import errors
 from pepperpy_otel.health import names
-from pepperpy_otel.health.status import HealthStatus
+from pepperpy_otel.health.status import HealthReason, HealthStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -98,6 +98,8 @@ class Gauges:
 
     def _counted(self, checker: HealthChecker) -> list[tuple[str, HealthVerdict]]:
         verdicts = list(checker.snapshot().items())
+        if checker.newborn:
+            verdicts = [each for each in verdicts if each[1].reason is not HealthReason.PENDING]
         if len(verdicts) > MAX_CHECKS and not self._warned:
             self._warned = True
             errors.warn(
@@ -124,6 +126,8 @@ class Gauges:
                 status = checker.group_status(group)
             except LookupError:  # empty: nothing is known of it
                 status = HealthStatus.UNKNOWN
+            if status is HealthStatus.UNKNOWN and checker.newborn:
+                continue
             for state in HealthStatus:
                 attributes = {names.GROUP_NAME: group, names.CHECK_STATE: state.value}
                 yield Observation(int(status is state), attributes)

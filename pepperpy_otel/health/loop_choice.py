@@ -54,6 +54,14 @@ class Loops:
         if loop is not None and (held is None or not held.loop.is_running()):
             self.captured = LoopWatch(loop, self._process, self._clock, self._report)
 
+    def inside(self) -> bool:
+        """Whether this is the private loop's thread."""
+        if self._private is None:
+            return False
+        from pepperpy_otel.health.loops import running_loop
+
+        return running_loop() is self._private.loop
+
     def choose(self) -> LoopWatch | None:
         """The loop for a run; ``None`` when the application's has ended.
 

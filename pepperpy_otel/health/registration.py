@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,15 +69,21 @@ def registration(
     check_name(name)
     if not callable(check):
         raise TypeError(f"health check {name!r}: {type(check).__name__} cannot be called")
-    named = frozenset((groups,) if isinstance(groups, str) else groups)
+    named = _named(name, groups)
     _check_groups(name, named, getattr(check, "local", False) if local is None else local)
+    _check_seconds(name, "interval", interval)
     limit = min(LONGEST_TIMEOUT, interval / 2) if timeout is None else timeout
-    if not (math.isfinite(interval) and 0 < limit < interval):
+    _check_seconds(name, "timeout", limit)
+    if limit >= interval:
         raise ValueError(
             f"health check {name!r}: timeout {limit:g} s is not below the interval {interval:g} s"
         )
-    if fail_after < 1 or recover_after < 1:
-        raise ValueError(f"health check {name!r}: fail_after and recover_after begin at 1")
+    for times in (fail_after, recover_after):
+        if not (isinstance(times, int) and times >= 1):
+            raise ValueError(
+                f"health check {name!r}: fail_after and recover_after are whole numbers from 1 on, "
+                f"not {times!r}"
+            )
     _check_isolation(name, check, isolation)
     return Registration(
         name, check, critical, named, interval, limit, fail_after, recover_after, bool(isolation)
@@ -91,6 +98,21 @@ def check_name(name: str) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"health check name {name!r} may hold letters, digits, '-', '_' and '.'")
+
+
+def _named(name: str, groups: Iterable[str]) -> frozenset[str]:
+    try:
+        return frozenset((groups,) if isinstance(groups, str) else groups)
+    except TypeError:
+        raise TypeError(
+            f"health check {name!r}: groups={groups!r} are no names; use any of {sorted(GROUPS)}"
+        ) from None
+
+
+def _check_seconds(name: str, what: str, value: Any) -> None:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and value > 0):
+        raise ValueError(f"health check {name!r}: {what}={value!r} is no time in seconds above 0")
 
 
 def _check_groups(name: str, groups: frozenset[str], local: bool) -> None:

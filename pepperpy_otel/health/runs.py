@@ -63,7 +63,7 @@ class Runs:
         self._notices = notices
         self._ended = ended
         self._clock = time.monotonic
-        self._here = threading.local()
+        self.here = threading.local()  # ``flight``: whose check runs in this thread
         self.watch = ProcessWatch(self._clock, partial(notices.stalled, "process"))
         self.loops = Loops(self.watch, self._clock, partial(notices.stalled, "event_loop"))
         self.pool = Pool(threads)
@@ -83,11 +83,11 @@ class Runs:
         if flight is None:
             flight = component.flight = Flight(component, self.watch, self._clock)
             flight.rounds.extend(rounds)
-            component.used = True
+            component.used = component.tried = True
             self.flying.add(flight)
             self.watch.expect(self._clock() + TICK)
             self._start(flight)
-        elif flight.overran_at is None and getattr(self._here, "flight", None) is not flight:
+        elif flight.overran_at is None and getattr(self.here, "flight", None) is not flight:
             flight.rounds.extend(rounds)
         else:  # nobody waits for what overran, nor for himself
             for each in rounds:
@@ -165,7 +165,7 @@ class Runs:
         if flight.component.flight is not flight:
             return
         flight.worker = worker
-        self._here.flight = flight
+        self.here.flight = flight
         flight.begin()
         try:
             value = flight.component.entry.check()
@@ -176,7 +176,7 @@ class Runs:
         except BaseException as error:  # SystemExit in a check must not end anything
             outcome = outcomes.raised(error)
         finally:
-            self._here.flight = None
+            self.here.flight = None
         self.finished(flight, outcome)
 
     def _hand_over(self, flight: Flight, value: Any) -> None:

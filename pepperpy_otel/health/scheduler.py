@@ -23,6 +23,8 @@ from pepperpy_otel.health.timetable import Timetable
 from pepperpy_otel.health.workers import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pepperpy_otel.health.component import Component
     from pepperpy_otel.health.notices import Notices
 
@@ -63,6 +65,11 @@ class Scheduler:
         self.started = False
         #: Whether anybody has asked since the start; built-in components are worth a thread then.
         self.asked = False
+        #: Whether somebody runs the checks, or did: then nobody who only asks does so.
+        self.managed = False
+        #: Whether there are checks that nobody has run yet.
+        self._untried = False
+        self._knows_from = 0.0
         self._make()
 
     def _make(self) -> None:
@@ -82,8 +89,9 @@ class Scheduler:
             self.runs.loops.capture()
             if self.started:
                 return
-            self.started = True
+            self.started = self.managed = True
             self.asked = False
+            self._knows_from = 0.0
             for component in self._components.values():
                 self._enter(component)
         self.ensure()
@@ -109,6 +117,8 @@ class Scheduler:
     def become_child(self) -> None:
         """Begin anew in a forked child; the thread is started when somebody asks."""
         self._make()
+        self._untried = True
+        self._knows_from = float("inf")
         for component in list(self._components.values()):
             component.forget()
             if self.started:
@@ -116,6 +126,7 @@ class Scheduler:
 
     def add(self, component: Component) -> None:
         """A component is there from now on. The lock is held."""
+        self._untried = True
         if self.started:
             self._enter(component)
             self._changed.notify_all()
@@ -139,9 +150,25 @@ class Scheduler:
 
     def round(self, timeout: float) -> None:
         """Run every check now; wait for those that can still end, that many seconds at most."""
+        self._round(timeout, lambda _: True)
+
+    def first_round(self, timeout: float) -> None:
+        """Run what has never run, where nobody else does so, as ``round()`` does.
+
+        Never inside a check: its thread or its event loop is not there to wait for others.
+        """
+        if not self._untried or self.managed:
+            return
+        runs = self.runs
+        if getattr(runs.here, "flight", None) is None and not runs.loops.inside():
+            self._untried = False
+            self._round(timeout, lambda component: not component.tried)
+
+    def _round(self, timeout: float, wanted: Callable[[Checked], bool]) -> None:
         deadline = time.monotonic() + timeout
         with self.lock:
-            checked = [each for each in self._components.values() if isinstance(each, Checked)]
+            every = [each for each in self._components.values() if isinstance(each, Checked)]
+            checked = [each for each in every if wanted(each)]
             # Those that failed last are the likeliest to hold their thread for long.
             checked.sort(key=lambda component: component.machine.failures > 0)
             everybody = Round(len(checked))
@@ -171,6 +198,11 @@ class Scheduler:
         """Seconds since the last sign of life; 0 where none is to be expected."""
         return time.monotonic() - self._beat_at if self.wanted else 0.0
 
+    @property
+    def newborn(self) -> bool:
+        """Whether this is a forked child whose checks have had no time to run yet."""
+        return self.wanted and time.monotonic() < self._knows_from
+
     def ensure(self) -> None:
         """Start the thread where it is wanted and not there, whatever has ended it."""
         if self.running or not self.wanted:
@@ -181,7 +213,8 @@ class Scheduler:
     def _start_thread(self) -> None:
         if self.running:
             return
-        self._beat_at = time.monotonic()
+        self._beat_at = now = time.monotonic()
+        self._knows_from = min(self._knows_from, now + RETRY)
         thread = _native.thread(self._main, "pepperpy-otel-health")
         self._thread = thread
         try:

@@ -47,8 +47,18 @@ def test_what_lies_beyond_the_boundary_is_left_to_the_next_report() -> None:
     account, (lane,) = make()
     lane.accept(10)
     lane.delivered, lane.lost = 6, 4
-    assert account.report(5) == (5, 0, 0, 0)
-    assert account.report(10) == (1, 0, 4, 0)
+    assert account.report(5) == (1, 0, 4, 0)
+    assert account.report(10) == (5, 0, 0, 0)
+
+
+def test_nothing_is_called_all_delivered_because_of_items_that_came_later() -> None:
+    """Older ones lie on disk, or were pushed out; newer ones arrived before the report was made."""
+    account, (lane,) = make()
+    lane.accept(15)
+    lane.delivered, lane.spooled = 5, 10
+    assert account.report(10) == (0, 10, 0, 0)
+    lane.delivered, lane.spooled = 15, 0
+    assert account.report(15) == (15, 0, 0, 0)
 
 
 def test_a_late_report_does_not_go_backwards() -> None:

@@ -44,6 +44,22 @@ def test_the_package_offers_what_it_names() -> None:
     assert set(pepperpy_otel.delivery._HOME) == set(pepperpy_otel.delivery.__all__)
 
 
+def test_spans_over_http_need_no_protobuf(run_python: Callable[..., Any]) -> None:
+    """Our own encoder writes them, and a refusal is read without it; metrics bring it along."""
+    result = run_python(
+        """
+        import sys
+        from pepperpy_otel.delivery import OtlpEndpoint, build_destination
+        endpoint = OtlpEndpoint("http://localhost:4318/v1/traces")
+        destination = build_destination("otlp", endpoints=dict(traces=endpoint, metrics=endpoint))
+        for signal in ("traces", "metrics"):
+            destination.senders[signal]()
+            print("google.protobuf" in sys.modules, "google.rpc" in sys.modules)
+        """
+    )
+    assert (result.stdout, result.stderr) == ("False False\nTrue False\n", "")
+
+
 def test_a_start_loads_no_transport_and_no_encoder(run_python: Callable[..., Any]) -> None:
     """What sends is imported when there is something to send, by the worker."""
     result = run_python(

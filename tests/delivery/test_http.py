@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -203,6 +204,8 @@ def test_a_server_says_when_to_come_back(http_sink: Any, sender: Any) -> None:
         assert least <= waiting <= most
     sink.answers = [Answer(503, {"Retry-After": "soon"})]
     assert send(made).retry_after is None
+    sink.answers = [Answer(503, {"Retry-After": "9" * 400})]
+    assert send(made).retry_after == math.inf
     assert parse_retry_after("Mon, 99 Foo 2020 00:00:00 GMT") is None
     assert parse_retry_after(email.utils.formatdate(0, usegmt=True)) == 0.0
 
@@ -237,6 +240,7 @@ def status_message(text: str) -> bytes:
         ("application/json", b"{", ""),
         ("application/json", b"[]", ""),
         ("application/json", b"{}", ""),
+        ("application/json", b"[" * 60_000, ""),
         ("text/html", b"<html>no</html>", ""),
     ],
 )
@@ -253,6 +257,15 @@ def test_nobody_listens(sender: Any) -> None:
     """A refused connection is said plainly and quickly."""
     outcome = send(sender(f"http://127.0.0.1:{free_port()}"))
     assert outcome == Outcome(retry=True, error="connection refused")
+
+
+@pytest.mark.parametrize("host", ["collector..example", "a" * 64 + ".example"])
+def test_a_host_that_is_no_name_costs_nothing(sender: Any, host: str) -> None:
+    """It is mistyped: what waits is kept until somebody repairs it."""
+    outcome = send(sender(f"http://{host}:4318"))
+    assert outcome.retry
+    assert "cannot be resolved" in outcome.error
+    assert "label" in outcome.error
 
 
 def test_a_name_that_does_not_resolve(sender: Any) -> None:

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pepperpy_otel.delivery import queue as queue_module
 from pepperpy_otel.delivery.queue import QueueLimits, RecordQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def make(**limits: int) -> tuple[RecordQueue, list[int]]:
@@ -88,6 +93,21 @@ def test_what_is_put_back_is_next() -> None:
     queue.put_back(queue.take(2))
     assert queue.estimated_bytes == 40
     assert items(queue) == [0, 1, 2, 3]
+
+
+def test_what_comes_while_a_batch_is_put_back_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of the app that appends in between is not forgotten: the bounds would not hold."""
+    queue, _ = make(max_items=4)
+    for number in range(2):
+        queue.append(number, 10)
+
+    def summed(numbers: Iterable[int]) -> int:
+        queue.append("meanwhile", 10)
+        return sum(numbers)
+
+    monkeypatch.setattr(queue_module, "sum", summed, raising=False)
+    queue.put_back(queue.take(2))
+    assert (queue.holds(4), queue.estimated_bytes) == (True, 40)
 
 
 def test_what_is_put_back_beyond_the_bounds_is_dropped_oldest_first() -> None:

@@ -181,6 +181,20 @@ def test_the_replay_of_a_flush_lets_other_flushes_go_first(bench: Benches) -> No
     assert sender.items == ["a", "live", "b", "c"]
 
 
+def test_flushes_at_the_same_time_do_not_keep_each_other_from_the_disk(bench: Benches) -> None:
+    """Each has tried what was in memory: one replays for both, and none waits for the other."""
+    sender = FakeOtlpSender()
+    made = bench(sender)
+    made.keep(*"abc")
+    tickets = [Ticket({made.lane(): 3}, made.clock() + 5, replays=True) for _ in range(2)]
+    for ticket in tickets:
+        made.ask(ticket)
+    made.work()
+    assert sender.items == ["a", "b", "c"]
+    made.work()
+    assert all(ticket.done.wait(0) for ticket in tickets)
+
+
 def test_the_replay_of_a_flush_ends_with_its_time(bench: Benches) -> None:
     """What is left stays on disk; the end breaks off a send, a flush does not."""
     sender = FakeOtlpSender()

@@ -267,6 +267,15 @@ def test_the_module_is_the_face_of_the_current_checker(
     health.stop()
 
 
+def test_probes_need_no_import_of_their_own() -> None:
+    """``health.probes`` is there as soon as ``health`` is, and other names are not."""
+    from pepperpy_otel.health import probes
+
+    assert health.__getattr__("probes") is probes is health.probes
+    with pytest.raises(AttributeError, match="has no attribute 'prober'"):
+        _ = health.prober  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("way", ["asgi", "wsgi", "grpc_servicer"])
 def test_the_endpoints_are_imported_when_they_are_asked_for(
     checker: HealthChecker, monkeypatch: pytest.MonkeyPatch, way: str

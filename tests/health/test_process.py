@@ -40,7 +40,7 @@ def test_configure_starts_what_was_registered_before(
     """Early registrations are in telemetry.health and run; shutdown() stops them."""
     runs: list[int] = []
     health.register("early", lambda: runs.append(1), interval=0.1, timeout=0.05)
-    assert health.check_all()["early"] is HealthStatus.UNKNOWN
+    assert health.check_component("early") is HealthStatus.UNKNOWN
     telemetry = configure(service_name="shop")
     assert telemetry.health is current
     settled(telemetry.health, "early", "healthy", "ok")

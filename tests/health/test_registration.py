@@ -27,12 +27,16 @@ if TYPE_CHECKING:
         ({"groups": {"live", "ready"}}, "pass local=True"),
         ({"interval": 1.0, "timeout": 1.0}, "timeout 1 s is not below the interval 1 s"),
         ({"interval": 1.0, "timeout": 2.0}, "not below the interval"),
-        ({"timeout": 0}, "not below the interval"),
-        ({"interval": -1}, "not below the interval"),
-        ({"interval": float("inf"), "timeout": 1}, "not below the interval"),
-        ({"interval": float("nan")}, "not below the interval"),
-        ({"fail_after": 0}, "'db': fail_after and recover_after begin at 1"),
-        ({"recover_after": 0}, "begin at 1"),
+        ({"timeout": 0}, "'db': timeout=0 is no time in seconds above 0"),
+        ({"timeout": "1"}, "'db': timeout='1' is no time"),
+        ({"interval": -1}, "'db': interval=-1 is no time in seconds above 0"),
+        ({"interval": None}, "'db': interval=None is no time"),
+        ({"interval": True}, "'db': interval=True is no time"),
+        ({"interval": float("inf"), "timeout": 1}, "'db': interval=inf is no time"),
+        ({"interval": float("nan")}, "'db': interval=nan is no time"),
+        ({"fail_after": 0}, "'db': fail_after and recover_after are whole numbers from 1 on"),
+        ({"recover_after": 0}, "from 1 on, not 0"),
+        ({"recover_after": "2"}, "from 1 on, not '2'"),
         ({"isolation": "thread"}, "isolation='thread'; use 'process' or None"),
         ({"isolation": "process"}, "can import by its name"),
     ],
@@ -51,6 +55,14 @@ def test_what_cannot_be_called_is_refused(checker: HealthChecker) -> None:
     """A check that is no function is told at once, not at its first run."""
     with pytest.raises(TypeError, match="'db': bool cannot be called"):
         checker.register("db", True)  # type: ignore[arg-type]
+
+
+def test_groups_that_are_no_names_are_refused(checker: HealthChecker) -> None:
+    """What is no collection of names is told in words of health, not of frozenset()."""
+    with pytest.raises(TypeError, match="'db': groups=7 are no names; use any of"):
+        checker.register("db", lambda: True, groups=7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="are no names"):
+        checker.register("db", lambda: True, groups=[["ready"]])  # type: ignore[list-item]
 
 
 def test_the_first_registration_of_a_name_stays(checker: HealthChecker) -> None:

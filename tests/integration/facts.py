@@ -21,7 +21,7 @@ CONNECTION_HEADERS = frozenset(
     ("host", "accept", "accept-encoding", "connection", "content-length", "grpc-accept-encoding")
 )
 # What is measured and not counted differs from run to run.
-MEASURED = re.compile(r"^(process|cpython)\.|\.duration$")
+MEASURED = re.compile(r"^(process|cpython)\.|\.duration$|^health\.check\.age$")
 # Of many measurements the SDK keeps some by chance as exemplars; and of those outside of spans.
 MANY = re.compile(r"\.(duration|active_requests)$")
 # The remote parent that the program pretends to have.

@@ -1,6 +1,7 @@
 """The endpoint that Prometheus scrapes, beside what is pushed to the Collector."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def inventory(stack: Stack, tmp_path: Path) -> Iterator[tuple[str, str]]:
         service.wait_until_ready()
         yield f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{metrics_port}/metrics"
         service.terminate()
-        assert service.wait() == 0
+        assert service.wait() == -signal.SIGTERM
     assert shop.unexpected_output(service.output()) == []
 
 

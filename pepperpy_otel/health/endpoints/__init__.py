@@ -64,6 +64,7 @@ def mount(checker: HealthChecker, app: Any, *, token: str | None = None) -> None
 
     mounting.mount(
         app,
-        lambda inner: asgi(checker, inner, token=token),
-        lambda inner: wsgi(checker, inner, token=token),
+        # By the name ``app``: Starlette gives it by keyword, later versions by position.
+        lambda app: asgi(checker, app, token=token),
+        lambda app: wsgi(checker, app, token=token),
     )

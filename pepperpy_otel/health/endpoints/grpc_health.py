@@ -71,6 +71,4 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
                 status = checker.check_component(service)
         except LookupError:
             return None if service and service not in checker.groups() else _Status.NOT_SERVING
-        if checker.draining and service != "live":
-            return _Status.NOT_SERVING
         return _Status.SERVING if status in _SERVING else _Status.NOT_SERVING

@@ -38,6 +38,8 @@ PATIENCE = 10.0
 FAREWELL = 1.0
 #: Seconds without accepting when the process has no file descriptor left.
 BREATHER = 0.5
+#: Ends a head; typed by hand its lines end by LF alone, which RFC 9112, section 2.2 lets pass.
+_END = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([A-Z]{1,16}) (?:https?://[^/ ]*)?(/[!-~]*) HTTP/1\.([01])")
 
 
@@ -218,11 +220,11 @@ class _Loop:
     def _take(self, client: _Client) -> None:
         """Answer the requests that are whole, one after the other is taken."""
         while not (client.outgoing or client.leaving) and client.socket in self._clients:
-            head, found, rest = bytes(client.incoming).lstrip(b"\r\n").partition(b"\r\n\r\n")
+            head, *rest = _END.split(bytes(client.incoming).lstrip(b"\r\n"), maxsplit=1)
             if len(head) > MAX_HEAD:
                 self._reply(client, "GET", _plain(431), keep=False)
-            elif found:
-                client.incoming[:] = rest
+            elif rest:
+                client.incoming[:] = rest[0]
                 self._reply(client, *_respond(head, self._answer))
             else:
                 return
@@ -257,7 +259,7 @@ class _Loop:
 
 def _respond(head: bytes, answer: Answers) -> tuple[str, Answer, bool]:
     """Method, answer and whether the connection stays, for one request's head."""
-    line, _, fields = head.partition(b"\r\n")
+    line, _, fields = head.replace(b"\r\n", b"\n").partition(b"\n")
     request = _REQUEST.fullmatch(line)
     if request is None:
         return "GET", _plain(400), False
@@ -272,7 +274,7 @@ def _respond(head: bytes, answer: Answers) -> tuple[str, Answer, bool]:
 
 def _headers(fields: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for line in fields.split(b"\r\n"):
+    for line in fields.split(b"\n"):
         name, _, value = line.partition(b":")
         headers[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
     return headers

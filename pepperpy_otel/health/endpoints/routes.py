@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -131,6 +132,22 @@ def _said(status: HealthStatus, more: Mapping[str, Any]) -> Answer:
 
 
 def _reply(status: int, content: Mapping[str, Any], *headers: tuple[str, str]) -> Answer:
-    body = json.dumps(content, default=str).encode("utf-8", "replace")
+    body = _json(content).encode("utf-8", "replace")
     fixed = (("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"))
     return Answer(status, (*fixed, ("Content-Length", str(len(body))), *headers), body)
+
+
+def _json(content: Any) -> str:
+    try:
+        return json.dumps(content, default=str, allow_nan=False)
+    except (ValueError, TypeError):  # a check's data may hold anything, as values and as keys
+        return json.dumps(_strict(content), default=str)
+
+
+def _strict(value: Any) -> Any:
+    """With texts for what JSON has no word for: NaN, the infinities, keys that are no texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _strict(each) for key, each in value.items()}
+    return [_strict(each) for each in value] if isinstance(value, list) else value

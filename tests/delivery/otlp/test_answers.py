@@ -3,6 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import DebugInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -13,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from pepperpy_otel.delivery import Outcome
 from pepperpy_otel.delivery.otlp import read_answer
+from pepperpy_otel.delivery.otlp.answers import delay_in, message_in
 from pepperpy_otel.delivery.outcome import one_line
 from tests.delivery.otlp.strategies import PATIENT
 
@@ -67,3 +72,41 @@ def test_a_message_that_is_no_utf8_is_shown_as_far_as_it_is() -> None:
     inner = b"\x08\x01" + b"\x12\x03a\xffb"
     outcome = read_answer(b"\x0a" + bytes([len(inner)]) + inner, 5)
     assert (outcome.rejected, outcome.error) == (1, "partial success: a\ufffdb")
+
+
+@PATIENT
+@given(
+    text=st.text(max_size=50),
+    seconds=st.integers(-(2**63), 2**63 - 1),
+    nanos=st.integers(-(2**31), 2**31 - 1),
+    others=st.integers(0, 2),
+)
+def test_a_refusal_is_read_as_protobuf_reads_it(
+    text: str, seconds: int, nanos: int, others: int
+) -> None:
+    """Its message, and how long the server asks us to wait, among details of other kinds."""
+    details = [DebugInfo(detail="no")] * others
+    wait = RetryInfo(retry_delay=Duration(seconds=seconds, nanos=nanos))
+    packed = [AnyMessage() for _ in range(others + 1)]
+    for one, detail in zip(packed, [*details, wait], strict=True):
+        one.Pack(detail)
+    status = Status(code=14, message=text, details=packed)
+    assert message_in(status.SerializeToString()) == one_line(text)
+    assert delay_in(status.SerializeToString()) == seconds + nanos / 1e9
+    del status.details[-1]
+    assert delay_in(status.SerializeToString()) is None
+
+
+@given(noise=st.binary(max_size=60))
+def test_a_refusal_that_is_none_is_read_without_harm(noise: bytes) -> None:
+    """Whatever a server sends, alone or where a delay would be."""
+    wait = AnyMessage(type_url="type.googleapis.com/google.rpc.RetryInfo", value=noise)
+    for status in (noise, Status(details=[wait]).SerializeToString()):
+        assert isinstance(message_in(status), str)
+        assert isinstance(delay_in(status), (float, type(None)))
+
+
+def test_a_refusal_that_is_cut_off_says_nothing() -> None:
+    """Neither a message nor a delay."""
+    assert message_in(b"\x12\x05ab") == ""
+    assert delay_in(b"\x1a\x05ab") is None

@@ -38,6 +38,8 @@ class FakeChecker:
         members = [v for v in self.verdicts.values() if group in v.groups]
         if group == "live":
             return HealthStatus.HEALTHY
+        if group == "ready" and self.draining:
+            return HealthStatus.UNHEALTHY
         if not members:
             raise LookupError(f"no check is in the group {group!r}")
         return worst(members)

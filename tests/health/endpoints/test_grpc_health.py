@@ -68,9 +68,13 @@ def test_nothing_registered_is_not_serving(stub: Any, checker: FakeChecker) -> N
 
 
 def test_draining_is_not_serving(stub: Any, checker: FakeChecker) -> None:
-    """A process that is about to end takes no new calls, and is alive."""
+    """A process that is about to end is not ready, and is alive; components stay as they are."""
+    del checker.verdicts["cache"]
+    assert check(stub, "") == SERVING
     checker.draining = True
-    assert check(stub, "db") == NOT_SERVING
+    assert check(stub, "") == NOT_SERVING
+    assert check(stub, "ready") == NOT_SERVING
+    assert check(stub, "db") == SERVING
     assert check(stub, "live") == SERVING
 
 
@@ -93,3 +97,25 @@ def test_a_watch_tells_of_changes(
     del checker.verdicts["db"]
     assert next(stream).status == SERVICE_UNKNOWN  # found at the next look, nobody announced it
     stream.cancel()
+
+
+def test_a_watch_ends_with_its_client(
+    checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has gone is not looked for any more, whatever changes."""
+
+    class Context:
+        def __init__(self) -> None:
+            self.active = iter([True, False])
+
+        def add_callback(self, callback: Any) -> None:
+            callback()  # the client goes at once
+
+        def is_active(self) -> bool:
+            return next(self.active)
+
+    monkeypatch.setattr(grpc_health, "LOOK", 30.0)
+    request = health_pb2.HealthCheckRequest(service="db")
+    answers = [each.status for each in grpc_servicer(checker).Watch(request, Context())]
+    assert answers == [SERVING]
+    assert checker.watchers == []

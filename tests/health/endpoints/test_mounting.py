@@ -55,6 +55,21 @@ def test_flask(checker: Any) -> None:
     assert client.get("/orders").data == b"orders"
 
 
+def test_the_current_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``health.mount(app)`` is the one line."""
+    from flask import Flask
+
+    from pepperpy_otel import health
+
+    fresh = health.HealthChecker()
+    monkeypatch.setattr(health, "_current", fresh)
+    app = Flask("test")
+    health.mount(app, token="t0ken")
+    assert app.test_client().get("/livez").status_code == 200
+    fresh.drain()
+    assert app.test_client().get("/readyz").status_code == 503
+
+
 def test_anything_else_is_told_what_to_do(checker: Any) -> None:
     """A clear error names the type and the way out."""
     with pytest.raises(TypeError, match=r"not dict; put health\.asgi"):

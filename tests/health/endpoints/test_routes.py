@@ -105,3 +105,24 @@ def test_the_checkers_own_token_counts() -> None:
 def test_a_component_name_may_be_quoted() -> None:
     """Clients that quote unreserved characters mean the same component."""
     assert routes(db=HEALTHY).answer("GET", "/healthz/d%62").status == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"rate": float("nan"), "half": 0.5}, {"rate": "nan", "half": 0.5}),
+        ({("a", 1): [{2: float("-inf")}]}, {"('a', 1)": [{"2": "-inf"}]}),
+        ({"kind": object}, {"kind": "<class 'object'>"}),
+    ],
+)
+def test_details_are_json_whatever_a_check_says(data: Any, shown: Any) -> None:
+    """Data of any kind is an answer that every parser reads: no NaN, no keys but texts."""
+    checker: Any = FakeChecker(db=UNHEALTHY)
+    checker.get_details = lambda name: {"status": "unhealthy", "data": data}
+    body = Routes(checker, "t").answer("GET", "/healthz/db", "Bearer t").body
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    told = json.loads(body, parse_constant=refuse)["checks"]["db"][0]["data"]
+    assert told == shown

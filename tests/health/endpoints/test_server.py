@@ -109,6 +109,8 @@ def test_head_has_no_body(served: HealthServer) -> None:
 def test_old_clients(served: HealthServer) -> None:
     """HTTP/1.0 ends the connection unless the client asks to keep it."""
     assert b"Connection: close" in talk(served, b"GET /livez HTTP/1.0\r\n\r\n")
+    typed = b"\nGET /livez HTTP/1.1\nHost: x\nConnection: close\n\n"  # lines end by LF alone
+    assert b"200 OK" in talk(served, typed)
     with connect(served) as client:
         client.sendall(b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         assert b"Connection: keep-alive" in client.recv(65536)

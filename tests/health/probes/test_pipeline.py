@@ -113,8 +113,7 @@ def test_several_problems_are_one_line_without_secrets() -> None:
         1, queue_bytes=10, failures_in_a_row=3, last_error="POST http://u:hunter2@h/\nrefused"
     )
     assert reason == (
-        "3 deliveries in a row failed (POST http://***@h/ refused); "
-        "the queue is nearly full: 100%"
+        "3 deliveries in a row failed (POST http://***@h/ refused); the queue is nearly full: 100%"
     )
 
 
