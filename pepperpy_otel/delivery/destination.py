@@ -52,6 +52,15 @@ class OtlpSender(Sender, Protocol):
         ...
 
 
+def encode_and_transmit(sender: OtlpSender, items: Sequence[Any], timeout: float) -> Outcome:
+    """What ``send()`` is for a sender that does the two apart."""
+    encoded = sender.encode(items)
+    if not encoded.items:
+        return encoded.outcome()
+    outcome = sender.transmit(encoded.body, encoded.items, timeout)
+    return outcome.with_unencodable(encoded.unencodable, encoded.error)
+
+
 class Spool(Protocol):
     """What keeps requests on disk, in the words of ``pepperpy_otel.delivery.spool``."""
 

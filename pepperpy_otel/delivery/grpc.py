@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from pepperpy_otel.delivery.destination import encode_and_transmit
 from pepperpy_otel.delivery.encoding import SERVICES, Encoder, read_answer
 from pepperpy_otel.delivery.grpc_terms import (
     DETAILS,
@@ -67,11 +68,7 @@ class GrpcSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode ``items`` and make the call; see ``Sender``."""
-        encoded = self.encode(items)
-        if not encoded.items:
-            return encoded.outcome()
-        outcome = self.transmit(encoded.body, encoded.items, timeout)
-        return outcome.with_unencodable(encoded.unencodable, encoded.error)
+        return encode_and_transmit(self, items, timeout)
 
     def encode(self, items: Sequence[Any]) -> Encoded:
         """The request; see ``OtlpSender``."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from pepperpy_otel.delivery.connection import Connection, Deadline
+from pepperpy_otel.delivery.destination import encode_and_transmit
 from pepperpy_otel.delivery.encoding import SERVICES, Encoder, read_answer
 from pepperpy_otel.delivery.grpc_terms import (
     DETAILS,
@@ -115,11 +116,7 @@ class ForkedGrpcSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode ``items`` and make the call; see ``Sender``."""
-        encoded = self.encode(items)
-        if not encoded.items:
-            return encoded.outcome()
-        outcome = self.transmit(encoded.body, encoded.items, timeout)
-        return outcome.with_unencodable(encoded.unencodable, encoded.error)
+        return encode_and_transmit(self, items, timeout)
 
     def encode(self, items: Sequence[Any]) -> Encoded:
         """The request; see ``OtlpSender``."""

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from pepperpy_otel._version import __version__
 from pepperpy_otel.delivery.connection import Connection, Deadline
+from pepperpy_otel.delivery.destination import encode_and_transmit
 from pepperpy_otel.delivery.encoding import Encoder, read_answer
 from pepperpy_otel.delivery.otlp.answers import message_in
 from pepperpy_otel.delivery.outcome import Outcome, from_http, one_line
@@ -83,11 +84,7 @@ class HttpSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode and post ``items``; see ``Sender``."""
-        encoded = self.encode(items)
-        if not encoded.items:
-            return encoded.outcome()
-        outcome = self.transmit(encoded.body, encoded.items, timeout)
-        return outcome.with_unencodable(encoded.unencodable, encoded.error)
+        return encode_and_transmit(self, items, timeout)
 
     def encode(self, items: Sequence[Any]) -> Encoded:
         """The request; see ``OtlpSender``."""
