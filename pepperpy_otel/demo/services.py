@@ -60,6 +60,7 @@ class Services:
         environment = base_environment(os.environ, target) | {
             "INVENTORY_URL": f"http://{LOOPBACK}:{ports[INVENTORY]}",
             "SHOP_DATA": str(directory),
+            "PEPPERPY_OTEL_SPOOL_DIRECTORY": str(directory / "spool"),
         }
         self._services = [
             _Service(name, port, directory, environment) for name, port in ports.items()

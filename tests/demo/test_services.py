@@ -57,6 +57,13 @@ def pids(running):
     return [service._process.pid for service in running._services]
 
 
+def test_services_spool_where_the_demo_keeps_its_files(tmp_path):
+    """An outage of the destination costs the demo nothing."""
+    running = Services(tmp_path, OWN)
+    spools = {each.environment["PEPPERPY_OTEL_SPOOL_DIRECTORY"] for each in running._services}
+    assert spools == {str(tmp_path / "spool")}
+
+
 @pytest.mark.slow
 def test_services_run_until_they_are_stopped(shop, tmp_path):
     """Both answer when start() returns, are gone when stop() does, and stop() twice is harmless."""
