@@ -66,7 +66,7 @@ def run(code: str, endpoint: str) -> list[str]:
         timeout=100,
         check=False,
     )
-    assert done.stderr == ""
+    assert done.stderr == "", done.stderr
     assert done.returncode == 0
     return done.stdout.split()
 

@@ -37,6 +37,8 @@ class Books:
 
     def __init__(self) -> None:
         self.now = Entries()
+        self._spooled = 0
+        self._writing = 0
         # Held for arithmetic only: whoever asks for it may hold the spool's lock.
         self._lock = _native.allocate_lock()
 
@@ -46,10 +48,20 @@ class Books:
             with self._lock:
                 self._enter(delivered, 0, lost)
 
-    def spool(self, items: int) -> None:
-        """Items went to the disk; a negative number takes them back."""
+    def write(self, items: int) -> None:
+        """Items are on their way to the disk; they count as spooled when ``written()`` says so.
+
+        To be called first: with a full disk the spool may at once throw them out again.
+        """
         with self._lock:
+            self._writing += items
             self._enter(0, items, {})
+
+    def written(self, items: int, *, on_disk: bool) -> None:
+        """They are there, or they are not."""
+        with self._lock:
+            self._writing -= items
+            self._enter(0, 0 if on_disk else -items, {})
 
     def settle_spooled(self, delivered: int, lost: Mapping[str, int]) -> None:
         """Items that lay on the disk: some arrived, some are lost.
@@ -57,7 +69,7 @@ class Books:
         The spool may throw out what is under way from it; nothing leaves it twice.
         """
         with self._lock:
-            left = self.now.spooled
+            left = self._spooled
             delivered = min(delivered, left)
             fitting = {}
             gone = delivered
@@ -72,4 +84,6 @@ class Books:
         for reason, count in lost.items():
             if count:
                 reasons[reason] = reasons.get(reason, 0) + count
-        self.now = Entries(now.delivered + delivered, now.spooled + spooled, reasons)
+        self._spooled += spooled
+        on_disk = max(self._spooled - self._writing, 0)
+        self.now = Entries(now.delivered + delivered, on_disk, reasons)

@@ -274,10 +274,10 @@ class Lane:
         for number, part in enumerate(parts):
             if not self.can_spool():
                 return parts[number:]
-            # Entered first: with a full disk the spool may at once throw it out again.
-            self.books.spool(part.items)
-            if not self.spool.append(self.signal, part.body, part.items):  # type: ignore[union-attr]
-                self.books.spool(-part.items)
+            self.books.write(part.items)
+            on_disk = self.spool.append(self.signal, part.body, part.items)  # type: ignore[union-attr]
+            self.books.written(part.items, on_disk=on_disk)
+            if not on_disk:
                 self._spool_from = self._clock() + SPOOL_REST
                 return parts[number:]
         return ()

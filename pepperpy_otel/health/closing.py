@@ -29,9 +29,11 @@ def close_probes(checks: Iterable[Any], timeout: float = PATIENCE) -> None:
             thread = threading.Thread(
                 target=_close, args=(check,), name="pepperpy-otel-health-close", daemon=True
             )
-            with guarded("closing a health probe"):  # no more threads
+            try:
                 thread.start()
-                threads.append(thread)
+            except RuntimeError:  # the interpreter ends and starts no more: so does the connection
+                return
+            threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
 

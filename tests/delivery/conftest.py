@@ -120,7 +120,8 @@ class Bench:
         """Spans of ours that are on disk, a batch each."""
         for name in names:
             self.lane().queue.accepted.increment()
-            self.lane().books.spool(1)
+            self.lane().books.write(1)
+            self.lane().books.written(1, on_disk=True)
             self.spool.append("traces", name.encode(), 1)
 
     def lane(self, signal: Any = "traces") -> Any:

@@ -96,3 +96,16 @@ def test_a_probe_that_cannot_be_closed_holds_up_nobody(
     close_probes([Raises(), Hangs(), Hangs()], timeout=0.1)
     assert time.monotonic() - started < 5
     assert capfd.readouterr().err.count("gone already") <= 1
+
+
+def test_no_thread_can_be_had_while_the_interpreter_ends(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python 3.12 starts none then: the end of the process closes the connection, silently."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    close_probes([Probe()])
+    assert capfd.readouterr().err == ""
