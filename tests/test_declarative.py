@@ -207,3 +207,23 @@ def test_what_is_not_sampled_or_has_no_exporter_is_not_awaited() -> None:
     provider.get_tracer("x").start_span("recorded").end()
     assert pipeline.flush(5)
     assert pipeline.stats().pending.traces == 0
+
+
+def test_a_forked_child_of_a_file_counts_from_zero() -> None:
+    """Nothing of the parent's counts is the child's, and its metrics begin anew."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from pepperpy_otel.declarative import ObservedPipeline
+
+    reader = InMemoryMetricReader()
+    meter_provider = MeterProvider([reader], shutdown_on_exit=False)
+    tracer_provider = TracerProvider(shutdown_on_exit=False)
+    pipeline = ObservedPipeline({"traces": tracer_provider, "metrics": meter_provider})
+    pipeline._tallies["traces"].accepted.increment()
+    assert pipeline.stats().pending.traces == 1
+    pipeline.after_fork()
+    assert pipeline.stats().pending.traces == 0
+    meter_provider.shutdown()
+    tracer_provider.shutdown()

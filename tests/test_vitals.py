@@ -117,3 +117,11 @@ def test_the_pipelines_own_health_shows_while_the_pipe_is_broken(configure: Conf
         "deliveries in a row failed" in telemetry.health.get_details("telemetry.pipeline")["reason"]
     )
     assert get(telemetry, "/healthz") == (200, {"status": "warn"})
+
+
+def test_the_end_drains_where_telemetry_is_disabled(configure: Configure) -> None:
+    """A SIGTERM says that no more work is taken, with telemetry or without."""
+    os.environ["OTEL_SDK_DISABLED"] = "true"
+    telemetry = configure()
+    telemetry.hurry()
+    assert telemetry.health.draining

@@ -54,9 +54,7 @@ def request_of(line: bytes | str) -> Request:
             try:
                 _fill(message, given)
                 return Request(signal, message.SerializeToString())
-            except RecursionError:
-                raise UnreadableLine("nested too deeply") from None
-            except (TypeError, ValueError, AttributeError) as error:
+            except (TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise UnreadableLine(f"no OTLP: {error}") from None
     raise UnreadableLine(f"none of {', '.join(TOP_LEVEL.values())} in it")
 
