@@ -21,7 +21,9 @@ from pepperpy_otel.delivery.otlp import RequestEncoder
 from tests.delivery.otlp.messages import encoded, fields_in, fields_of, same, stock
 from tests.delivery.otlp.strategies import PATIENT, records, spans
 
-THOROUGH = settings(PATIENT, max_examples=100, derandomize=True)
+THOROUGH = settings(PATIENT, max_examples=100)
+#: Rounds until each field was filled by chance; nearly always the first.
+ROUNDS = 10
 COMMON = "opentelemetry.proto.common.v1."
 RESOURCE = "opentelemetry.proto.resource.v1.Resource."
 #: What the Python SDK has no source for, and why.
@@ -97,7 +99,10 @@ def test_spans_are_what_the_stock_encoder_makes_of_them() -> None:
         assert same(encoded("traces", batch)) == same(expected)
         assert same(encoded("traces", batch, kept)) == same(expected)
 
-    compare()
+    for _ in range(ROUNDS):
+        compare()
+        if fields_of(ResourceSpans.DESCRIPTOR) - filled == needed(ResourceSpans):
+            break
     assert fields_of(ResourceSpans.DESCRIPTOR) - filled == needed(ResourceSpans)
 
 
@@ -114,7 +119,10 @@ def test_log_records_are_what_the_stock_encoder_makes_of_them() -> None:
         assert same(encoded("logs", batch)) == same(expected)
         assert same(encoded("logs", batch, kept)) == same(expected)
 
-    compare()
+    for _ in range(ROUNDS):
+        compare()
+        if fields_of(ResourceLogs.DESCRIPTOR) - filled == needed(ResourceLogs):
+            break
     assert fields_of(ResourceLogs.DESCRIPTOR) - filled == needed(ResourceLogs)
 
 

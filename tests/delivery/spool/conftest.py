@@ -86,7 +86,7 @@ def spool(directory: Path, clock: ManualClock) -> Iterator[Callable[..., Watched
     yield make
     for each in made:
         each.close()
-    assert _open_files() == before
+    assert _open_files() <= before  # an earlier test's may be closed meanwhile
 
 
 def _open_files() -> int:
