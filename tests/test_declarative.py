@@ -227,3 +227,20 @@ def test_a_forked_child_of_a_file_counts_from_zero() -> None:
     assert pipeline.stats().pending.traces == 0
     meter_provider.shutdown()
     tracer_provider.shutdown()
+
+
+def test_a_forked_child_of_a_file_without_metrics_counts_from_zero() -> None:
+    """There is no meter provider to restart then."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from pepperpy_otel.declarative import ObservedPipeline
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    pipeline = ObservedPipeline({"traces": provider})
+    provider.get_tracer("x").start_span("ends").end()
+
+    pipeline.after_fork()
+
+    stats = pipeline.stats()
+    assert (stats.delivered.total, stats.dropped.total, stats.pending.total) == (0, 0, 0)
+    provider.shutdown()

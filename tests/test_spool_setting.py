@@ -10,7 +10,8 @@ import pytest
 from opentelemetry import trace
 
 import pepperpy_otel
-from tests.delivery.sinks import Answer, HttpSink, free_port, wait_for
+from tests.delivery.sinks import Answer, HttpSink, wait_for
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -265,14 +265,6 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def answer_and_break_off(connection: socket.socket) -> None:
     """Begin an answer, and reset the connection in the middle of its body."""
     read_request(connection)

@@ -22,7 +22,8 @@ from pepperpy_otel.delivery.encoding import SERVICES
 from pepperpy_otel.delivery.grpc import GrpcSender, address_of, retry_delay
 from tests.delivery.fakes import make_metrics, make_records, make_spans
 from tests.delivery.grpc_sink import GrpcSink, Reply
-from tests.delivery.sinks import free_port, never_answer, wait_for
+from tests.delivery.sinks import never_answer, wait_for
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,8 @@ from pepperpy_otel.delivery.http2.hpack import encode
 from tests.delivery.fakes import make_spans
 from tests.delivery.forked_grpc import answering, sender
 from tests.delivery.grpc_sink import GrpcSink
-from tests.delivery.sinks import free_port, never_answer, reset
+from tests.delivery.sinks import never_answer, reset
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import socket

@@ -14,7 +14,8 @@ from pepperpy_otel._version import __version__
 from pepperpy_otel.delivery import OtlpEndpoint, Outcome
 from pepperpy_otel.delivery.http import HttpSender, parse_retry_after
 from tests.delivery.fakes import make_metrics, make_records, make_spans
-from tests.delivery.sinks import Answer, free_port, never_answer, read_request, reset, wait_for
+from tests.delivery.sinks import Answer, never_answer, read_request, reset, wait_for
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import socket

@@ -24,12 +24,12 @@ from tests.delivery.grpc_sink import GrpcSink, Reply
 from tests.delivery.sinks import (
     Answer,
     answer_and_break_off,
-    free_port,
     never_answer,
     reset_at_once,
     talk_nonsense,
     wait_for,
 )
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

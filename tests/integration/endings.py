@@ -19,8 +19,8 @@ from pathlib import Path
 
 from pepperpy_otel.demo.receiver import Receiver
 from tests.integration import launch
-from tests.integration.process import LOOPBACK, free_ports
 from tests.integration.readback import eventually
+from tests.ports import LOOPBACK, free_ports
 
 #: How telemetry is switched on: what stands before the program, and its environment.
 WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {

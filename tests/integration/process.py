@@ -1,9 +1,7 @@
 """One server as an operating system process: started, waited for, stopped, with its log."""
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +9,9 @@ from pathlib import Path
 from tests.integration import readback
 from tests.integration.locate import Program, locate
 from tests.integration.readback import eventually
+from tests.ports import LOOPBACK as LOOPBACK  # for the servers' users
+from tests.ports import free_ports as free_ports
 
-LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 WARNING_MARKS = ("\twarn\t", "\terror\t", "level=WARN", "level=ERROR", "alias is deprecated")
@@ -22,15 +21,6 @@ HARMLESS = ("ui assets not embedded", "Received an OS signal")
 
 class ServerError(Exception):
     """A server did not start; the message ends with its last log lines."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def run_tool(

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from tests.integration import readback
 from tests.integration.launch import REPOSITORY, Service
-from tests.integration.process import LOOPBACK, free_ports
 from tests.integration.readback import eventually
+from tests.ports import LOOPBACK, free_ports
 
 DIRECTORY = REPOSITORY / "examples" / "shop"
 INVENTORY, STOREFRONT = "inventory", "storefront"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import endings
-from tests.integration.process import LOOPBACK, free_ports
+from tests.ports import LOOPBACK, free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.launch import environment
-from tests.integration.process import free_ports
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path

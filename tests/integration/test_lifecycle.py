@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration import launch
-from tests.integration.process import LOOPBACK, free_ports
 from tests.integration.sink import Sink
 from tests.integration.ways import WAYS, names, run, said
+from tests.ports import LOOPBACK, free_ports
 
 pytestmark = pytest.mark.integration
 

@@ -18,8 +18,9 @@ from pepperpy_otel.delivery.files.sender import FileSender
 from pepperpy_otel.delivery.files.target import FileTarget
 from tests.delivery.fakes import RESOURCE, make_metrics, make_records
 from tests.integration.locate import locate
-from tests.integration.process import LOOPBACK, Process, free_ports
+from tests.integration.process import Process
 from tests.integration.readback import eventually, post
+from tests.ports import LOOPBACK, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration import launch, readback, shop
-from tests.integration.process import LOOPBACK, free_ports
 from tests.integration.servers import Stack, eventually
+from tests.ports import LOOPBACK, free_ports
 
 pytestmark = pytest.mark.integration
 

@@ -82,13 +82,6 @@ def udp_server(answer: Callable[[bytes], list[bytes]]) -> Iterator[int]:
         listener.close()
 
 
-def closed_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
-
-
 def read_request(connection: socket.socket) -> bytes:
     """An HTTP request without a body; empty when the client has gone."""
     found = b""

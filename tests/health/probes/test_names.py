@@ -9,7 +9,8 @@ import pytest
 
 from pepperpy_otel.health import HealthStatus, probes
 from pepperpy_otel.health.probes.names import Resolver, question
-from tests.health.probes.servers import LOOPBACK, closed_port, udp_server
+from tests.health.probes.servers import LOOPBACK, udp_server
+from tests.ports import free_port
 
 
 def _name(message: bytes) -> str:
@@ -68,14 +69,14 @@ def test_an_answer_that_was_cut_short_is_an_answer() -> None:
 def test_the_next_server_is_asked_when_one_is_dead() -> None:
     """As the C library does."""
     with udp_server(lambda message: [_reply(message, answers=1)]) as port:
-        servers = [f"{LOOPBACK}:{closed_port()}", f"{LOOPBACK}:{port}"]
+        servers = [f"{LOOPBACK}:{free_port()}", f"{LOOPBACK}:{port}"]
         assert probes.dns("db.", servers=servers)().status is HealthStatus.HEALTHY
 
 
 def test_a_dead_server_and_one_that_refuses_are_unhealthy() -> None:
     """The last problem is told."""
     with udp_server(lambda message: [_reply(message, code=5)]) as port:
-        servers = [f"{LOOPBACK}:{closed_port()}", f"{LOOPBACK}:{port}"]
+        servers = [f"{LOOPBACK}:{free_port()}", f"{LOOPBACK}:{port}"]
         result = probes.dns("db.", servers=servers)()
     assert result.reason.endswith("REFUSED")
 

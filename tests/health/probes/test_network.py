@@ -12,10 +12,10 @@ from pepperpy_otel.health import HealthStatus, probes
 from tests.health.probes.servers import (
     CERTIFICATES,
     LOOPBACK,
-    closed_port,
     read_request,
     tcp_server,
 )
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import socket
@@ -202,7 +202,7 @@ def test_a_port_without_tls_is_unhealthy() -> None:
     """And a closed one too."""
     with tcp_server(lambda connection: connection.sendall(b"hello")) as port:
         assert probes.tls(LOOPBACK, port)().status is HealthStatus.UNHEALTHY
-    assert probes.tls(LOOPBACK, closed_port())().status is HealthStatus.UNHEALTHY
+    assert probes.tls(LOOPBACK, free_port())().status is HealthStatus.UNHEALTHY
 
 
 def test_a_context_that_does_not_verify_is_refused() -> None:

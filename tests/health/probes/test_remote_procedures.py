@@ -13,7 +13,8 @@ import pytest
 
 from pepperpy_otel.health import HealthStatus, probes
 from pepperpy_otel.health.probes.remote_procedures import decoded, encoded
-from tests.health.probes.servers import LOOPBACK, closed_port
+from tests.health.probes.servers import LOOPBACK
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +141,7 @@ def test_channels_of_the_users_are_asked_and_kept(address: str) -> None:
 
     async def main() -> list[Any]:
         found = []
-        for target in (address, f"{LOOPBACK}:{closed_port()}"):
+        for target in (address, f"{LOOPBACK}:{free_port()}"):
             async with grpc.aio.insecure_channel(target) as channel:
                 probe: Any = probes.grpc(channel)
                 found.append(await probe())

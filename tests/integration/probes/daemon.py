@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.integration.process import LOOPBACK
+from tests.ports import LOOPBACK, free_port
 
 USER = "nobody"
 #: Where Debian keeps what is not meant to be called by hand; where Go installs.
@@ -75,9 +75,7 @@ class Daemon:
     ) -> None:
         self.name = name
         self.directory = Path(tempfile.mkdtemp(prefix=f"pepperpy-otel-{name}-"))
-        with socket.socket() as free:
-            free.bind((LOOPBACK, 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         for file, text in (files or {}).items():
             (self.directory / file).write_text(text)
         self._user = pwd.getpwnam(USER) if as_nobody and os.getuid() == 0 else None

@@ -1,12 +1,11 @@
 """The servers whose probes are tested for real: how each is started."""
 
-import socket
 import sys
 from pathlib import Path
 
 from pepperpy_otel.health.probes.names import question
 from tests.integration.probes.daemon import Daemon, program
-from tests.integration.process import LOOPBACK
+from tests.ports import LOOPBACK, free_port
 
 CERTIFICATES = Path(__file__).parents[2] / "health" / "probes" / "certificates"
 PASSWORD = "S3cr3t-of-the-probe"
@@ -76,7 +75,7 @@ def rabbitmq() -> Daemon:
     """RabbitMQ with its default user guest, who may come from here."""
     package = "apt-get install rabbitmq-server"
     program("epmd", package)
-    epmd, distribution = (_free_port() for _ in range(2))
+    epmd, distribution = (free_port() for _ in range(2))
     # Its own port mapper as a child: else the broker starts one that outlives it.
     script = (
         f'epmd -port {epmd} -address {LOOPBACK} & "{program("rabbitmq-server", package)}"; kill %1'
@@ -170,12 +169,6 @@ def s3() -> Daemon:
         (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1."),
         prepare=[["mkdir", "-p", "{directory}/buckets/orders"]],
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
 
 
 ALL = {

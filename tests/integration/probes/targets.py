@@ -7,7 +7,7 @@ from typing import Any
 
 from pepperpy_otel.health import probes
 from tests.integration.probes.daemons import CERTIFICATES, PASSWORD
-from tests.integration.process import LOOPBACK
+from tests.ports import LOOPBACK
 
 
 @dataclass(frozen=True)

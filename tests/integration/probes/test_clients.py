@@ -16,7 +16,7 @@ from pepperpy_otel.health import HealthChecker, HealthStatus, probes
 from tests.integration.probes.daemon import Daemon
 from tests.integration.probes.daemons import PASSWORD
 from tests.integration.probes.targets import amqp_url, mysql_url, postgres_dsn, redis_url
-from tests.integration.process import LOOPBACK
+from tests.ports import LOOPBACK
 
 pytestmark = pytest.mark.integration
 
