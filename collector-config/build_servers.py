@@ -2,15 +2,15 @@
 
     python collector-config/build_servers.py [NAME ...] [--clean-go-cache]
 
-NAME is ``collector``, ``prometheus`` (brings ``promtool``) or ``jaeger``; without one, all three.
-The binaries go to ``$PEPPERPY_OTEL_SERVER_CACHE``, or ``$XDG_CACHE_HOME/pepperpy-otel/servers``,
-or ``~/.cache/pepperpy-otel/servers``, in a directory named after the version and a hash of
-everything that goes into the build: a second run only looks. Paths are printed on stdout as
-``name path``, progress on stderr. Exit status: 0 built or found, 1 a build failed, 2 wrong use.
+NAME is ``collector``, ``prometheus`` (brings ``promtool``), ``jaeger``, ``loki`` or ``compose``
+(Docker's plugin); without one, all. The binaries go to ``$PEPPERPY_OTEL_SERVER_CACHE``, or
+``$XDG_CACHE_HOME/pepperpy-otel/servers``, or ``~/.cache/pepperpy-otel/servers``, in a directory
+named after the version and a hash of everything that goes into the build: a second run only looks.
+Paths are printed on stdout as ``name path``, progress on stderr. Exit status: 0 built or found,
+1 a build failed, 2 wrong use.
 
-Cold, the three take half an hour on two cores and fill Go's own caches with 15 GB;
-``--clean-go-cache`` builds with throw-away ones instead. Nothing here touches ``GOSUMDB``: every
-module is checked against the checksum database or a committed go.sum.
+Cold, they take half an hour on two cores and fill Go's caches with 15 GB; ``--clean-go-cache``
+takes throw-away ones. Every module is checked by ``GOSUMDB`` or a committed go.sum.
 """
 
 import argparse
@@ -36,9 +36,10 @@ HERE = Path(__file__).resolve().parent
 COLLECTOR_VERSION = "0.158.0"
 PROMETHEUS_VERSION = "0.315.0"  # 3.15.0: the module of v3.MM.P is v0.3MM.P
 JAEGER_VERSION = "1.76.0"  # 2.13.0: the last tag that Go accepts, go.mod has no /v2
+LOKI_VERSION = "3.7.8"
+COMPOSE_VERSION = "5.6.0"  # the last one for Go 1.26.8
 
 BUILDER = f"go.opentelemetry.io/collector/cmd/builder@v{COLLECTOR_VERSION}"
-PROMETHEUS = "github.com/prometheus/prometheus"
 JAEGER = f"github.com/jaegertracing/jaeger@v{JAEGER_VERSION}"
 GO_FLAGS = ("-trimpath", "-ldflags", "-s -w")
 HEARTBEAT_SECONDS = 60.0
@@ -84,10 +85,8 @@ class Toolchain:
             text = out.read()
             log.write(text)
         if process.returncode != 0:
-            raise BuildError(
-                f"{self.label}: '{shown}' failed with exit status {process.returncode}: "
-                f"{_last_line(self.log)} (log: {self.log})"
-            )
+            why = f"exit status {process.returncode}: {_last_line(self.log)} (log: {self.log})"
+            raise BuildError(f"{self.label}: '{shown}' failed with {why}")
         return text.decode(errors="replace")
 
 
@@ -121,11 +120,17 @@ def _build_collector(go: Toolchain, work: Path, out: Path) -> None:
     shutil.move(work / "build" / "otelcol-pepperpy", out)
 
 
-def _build_prometheus(go: Toolchain, work: Path, out: Path) -> None:
-    for name in ("go.mod", "go.sum"):
-        shutil.copy(HERE / "servers" / "prometheus" / name, work)
-    commands = (f"{PROMETHEUS}/cmd/prometheus", f"{PROMETHEUS}/cmd/promtool")
-    go.run("build", *GO_FLAGS, "-o", f"{out}{os.sep}", *commands, cwd=work)
+def _pinned(name: str, version: str, **packages: str) -> Server:
+    """A server whose go.mod and go.sum are committed: the package of each binary by its name."""
+    pins = tuple(HERE / "servers" / name / each for each in ("go.mod", "go.sum"))
+
+    def build(go: Toolchain, work: Path, out: Path) -> None:
+        for path in pins:
+            shutil.copy(path, work)
+        for binary, package in packages.items():
+            go.run("build", *GO_FLAGS, "-o", str(out / binary), package, cwd=work)
+
+    return Server(name, version, {binary: binary for binary in packages}, pins, build)
 
 
 def _build_jaeger(go: Toolchain, work: Path, out: Path) -> None:
@@ -139,18 +144,14 @@ def _build_jaeger(go: Toolchain, work: Path, out: Path) -> None:
     go.run("build", *GO_FLAGS, "-o", f"{out}{os.sep}", "./cmd/jaeger", cwd=source)
 
 
-_PINS = tuple(HERE / "servers" / "prometheus" / name for name in ("go.mod", "go.sum"))
-_COLLECTOR_BINARIES = {"collector": "otelcol-pepperpy"}
-_PROMETHEUS_BINARIES = {"prometheus": "prometheus", "promtool": "promtool"}
-_MANIFEST = HERE / "builder.yaml"
+_MANIFEST, _MADE = HERE / "builder.yaml", {"collector": "otelcol-pepperpy"}
+_PROMETHEUS = {n: f"github.com/prometheus/prometheus/cmd/{n}" for n in ("prometheus", "promtool")}
 SERVERS = {
-    "collector": Server(
-        "collector", COLLECTOR_VERSION, _COLLECTOR_BINARIES, (_MANIFEST,), _build_collector
-    ),
-    "prometheus": Server(
-        "prometheus", PROMETHEUS_VERSION, _PROMETHEUS_BINARIES, _PINS, _build_prometheus
-    ),
+    "collector": Server("collector", COLLECTOR_VERSION, _MADE, (_MANIFEST,), _build_collector),
+    "prometheus": _pinned("prometheus", PROMETHEUS_VERSION, **_PROMETHEUS),
     "jaeger": Server("jaeger", JAEGER_VERSION, {"jaeger": "jaeger"}, (), _build_jaeger),
+    "loki": _pinned("loki", LOKI_VERSION, loki="github.com/grafana/loki/v3/cmd/loki"),
+    "compose": _pinned("compose", COMPOSE_VERSION, compose="github.com/docker/compose/v5/cmd"),
 }
 
 
@@ -272,11 +273,10 @@ def _say(line: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Build the Collector, Prometheus and Jaeger.")
+    parser = argparse.ArgumentParser(description="Build the servers of the stack.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SERVERS))
-    parser.add_argument(
-        "--clean-go-cache", action="store_true", help="use Go caches that are deleted afterwards"
-    )
+    clean = "use Go caches that are deleted afterwards"
+    parser.add_argument("--clean-go-cache", action="store_true", help=clean)
     options = parser.parse_args(argv)
     for name in options.names:
         if name not in SERVERS:

@@ -27,8 +27,9 @@ fi
 case "$*" in
     run*) mkdir build; echo collector > build/otelcol-pepperpy ;;
     "mod download"*) printf '{"Dir": "%s"}' "$FAKE_GO_DIR/module" ;;
-    *cmd/prometheus*) cat go.mod > "$6/prometheus"; cat go.sum > "$6/promtool" ;;
     *cmd/jaeger*) cp main.go "$6/jaeger" ;;
+    *cmd/promtool) cat go.sum > "$6" ;;
+    *) cat go.mod > "$6" ;;
 esac
 """
 

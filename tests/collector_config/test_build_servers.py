@@ -55,12 +55,12 @@ def test_a_second_run_only_looks(go: FakeGo, capsys: pytest.CaptureFixture[str])
     assert go.calls == built
 
 
-def test_without_names_all_three_are_built(go: FakeGo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The four binaries of the three servers; promtool comes with Prometheus."""
+def test_without_names_all_are_built(go: FakeGo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The binaries of every server; promtool comes with Prometheus."""
     assert builder.main([]) == 0
 
     found = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert list(found) == ["collector", "prometheus", "promtool", "jaeger"]
+    assert list(found) == ["collector", "prometheus", "promtool", "jaeger", "loki", "compose"]
     assert all(Path(path).is_file() for path in found.values())
 
 
@@ -71,6 +71,23 @@ def test_prometheus_is_built_with_the_committed_go_sum(go: FakeGo) -> None:
     pins = CONFIG / "servers" / "prometheus"
     assert found["prometheus"].read_text() == (pins / "go.mod").read_text()
     assert found["promtool"].read_text() == (pins / "go.sum").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "version"),
+    [
+        ("loki", "github.com/grafana/loki/v3", builder.LOKI_VERSION),
+        ("compose", "github.com/docker/compose/v5", builder.COMPOSE_VERSION),
+        ("prometheus", "github.com/prometheus/prometheus", builder.PROMETHEUS_VERSION),
+    ],
+)
+def test_the_committed_go_mod_has_the_version_that_the_script_names(
+    go: FakeGo, name: str, module: str, version: str
+) -> None:
+    """What is built is what the cache directory is called after."""
+    built = builder.ensure([name])[name].read_text()
+
+    assert re.search(rf"^\t{module} v{version}( |$)", built, re.MULTILINE)
 
 
 def test_jaeger_is_built_from_a_writable_copy_of_its_module(go: FakeGo) -> None:
@@ -118,7 +135,10 @@ def test_an_unknown_name_is_wrong_use(go: FakeGo, capsys: pytest.CaptureFixture[
         builder.main(["collector", "grafana"])
 
     assert exited.value.code == 2
-    assert "'grafana' is not a server; use collector, prometheus, jaeger" in capsys.readouterr().err
+    assert (
+        "'grafana' is not a server; use collector, prometheus, jaeger, loki, compose"
+        in capsys.readouterr().err
+    )
     assert go.calls == []
 
 

@@ -23,6 +23,7 @@ IMAGES = {
     "jaeger": ("jaegertracing/jaeger:2.13.0", "/cmd/jaeger/jaeger-linux"),
     "prometheus": ("prom/prometheus:v3.15.0", "/bin/prometheus"),
     "promtool": ("prom/prometheus:v3.15.0", "/bin/promtool"),
+    "loki": ("grafana/loki:3.7.8", "/usr/bin/loki"),
 }
 BUILT_AS = {"promtool": "prometheus"}
 # What a server found on PATH must say to be new enough: Debian's Prometheus has no OTLP receiver,
@@ -32,6 +33,8 @@ PROBES = {
     "jaeger": (("jaeger",), "components", "jaeger_query"),
     "prometheus": (("prometheus",), "--help", "web.enable-otlp-receiver"),
     "promtool": (("promtool",), "--help", "check"),
+    "loki": (("loki",), "-help", "server.grpc-listen-address"),
+    "compose": (("docker-compose",), "version", "Docker Compose version v"),
 }
 
 
@@ -78,7 +81,7 @@ class Program:
 
 @functools.cache
 def locate(name: str) -> Program:
-    """Find (or build) one of ``IMAGES``.
+    """Find (or build) one of ``PROBES``.
 
     Raises:
         Unavailable: None of the four ways led to it.
@@ -139,6 +142,8 @@ def _built(name: str) -> Program:
 
 
 def _container(name: str) -> Program:
+    if name not in IMAGES:
+        raise Unavailable(f"there is no image of {name}")
     image, executable = IMAGES[name]
     engine = next(filter(_answers, ("docker", "podman")), None)
     if engine is None:

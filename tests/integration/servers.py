@@ -1,15 +1,18 @@
-"""The real Collector, Jaeger and Prometheus as processes on free loopback ports.
+"""The real Collector, Jaeger, Prometheus and Loki as processes on free loopback ports.
 
     with Stack(tmp_path) as stack:
         run_app(env={"OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp_http})
         eventually(lambda: stack.traces("shop"))
 
-Every server waits until it answers, tells its last log lines when it does not, and is gone at the
-end whatever happened. A server's ``process`` can be stopped, killed and started again on the same
-ports in the middle of a test.
+``Stack(tmp_path, loki=True)`` sends the logs to Loki; without it they end in a file, which most
+tests find easier to read. Every server waits until it answers, tells its last log lines when it
+does not, and is gone at the end whatever happened. A server's ``process`` can be stopped, killed
+and started again on the same ports in the middle of a test.
 """
 
 import contextlib
+import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +20,15 @@ from typing import Any
 
 from tests.integration import readback
 from tests.integration.locate import CONFIG, Unavailable, locate
-from tests.integration.process import LOOPBACK, Process, ServerError, free_ports, run_tool
+from tests.integration.process import Process, ServerError, run_tool
 from tests.integration.readback import eventually
+from tests.ports import LOOPBACK, free_ports
 
 __all__ = [
     "CONFIG",
     "Collector",
     "Jaeger",
+    "Loki",
     "Process",
     "Prometheus",
     "ServerError",
@@ -35,10 +40,17 @@ __all__ = [
 ]
 
 
+#: What a second configuration file says on top of the first.
+LOGS_TO_FILE = """
+exporters: {{ file/logs: {{ path: "{path}", append: true, flush_interval: 200ms }} }}
+service: {{ pipelines: {{ logs: {{ exporters: [file/logs, count] }} }} }}
+"""
+
+
 class Jaeger:
     """Jaeger with collector-config/jaeger.yaml: OTLP/gRPC in, query API out."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, prometheus_url: str = "http://127.0.0.1:9") -> None:
         otlp, query, query_grpc, health = free_ports(4)
         self.otlp_grpc = f"http://{LOOPBACK}:{otlp}"
         self.query_url = f"http://{LOOPBACK}:{query}"
@@ -51,6 +63,8 @@ class Jaeger:
                 "JAEGER_QUERY_PORT": str(query),
                 "JAEGER_QUERY_GRPC_PORT": str(query_grpc),
                 "JAEGER_HEALTH_PORT": str(health),
+                "JAEGER_DIRECTORY": str(directory / "jaeger-data"),
+                "JAEGER_PROMETHEUS_URL": prometheus_url,
             },
             directory=directory,
             ready_url=f"http://{LOOPBACK}:{health}/status",
@@ -58,15 +72,34 @@ class Jaeger:
 
 
 class Prometheus:
-    """Prometheus with collector-config/prometheus.yaml and its OTLP receiver."""
+    """Prometheus with collector-config/prometheus.yaml, its rules, and its OTLP receiver.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: Where it may write.
+        loki_url: A Loki to scrape beside Prometheus itself.
+    """
+
+    def __init__(self, directory: Path, *, loki_url: str = "") -> None:
         (port,) = free_ports(1)
         self.url = f"http://{LOOPBACK}:{port}"
+        config = directory / "prometheus-config"
+        for name in ("targets", "alertmanagers"):  # what is watched has to be there
+            (config / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(CONFIG / "prometheus.yaml", config)
+        if (CONFIG / "rules").is_dir():
+            shutil.copytree(CONFIG / "rules", config / "rules", dirs_exist_ok=True)
+        targets = {"prometheus": self.url, "loki": loki_url}
+        (config / "targets" / "local.yaml").write_text(
+            "".join(
+                f"- {{targets: ['{url.removeprefix('http://')}'], labels: {{job: {job}}}}}\n"
+                for job, url in targets.items()
+                if url
+            )
+        )
         self.process = Process(
             locate("prometheus"),
             [
-                f"--config.file={CONFIG / 'prometheus.yaml'}",
+                f"--config.file={config / 'prometheus.yaml'}",
                 f"--storage.tsdb.path={directory / 'tsdb'}",
                 f"--web.listen-address={LOOPBACK}:{port}",
                 "--web.enable-otlp-receiver",
@@ -78,8 +111,37 @@ class Prometheus:
         )
 
 
+class Loki:
+    """Loki with collector-config/loki.yaml: OTLP in, LogQL out."""
+
+    def __init__(self, directory: Path) -> None:
+        port, grpc = free_ports(2)
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.process = Process(
+            locate("loki"),
+            [f"-config.file={CONFIG / 'loki.yaml'}", "-config.expand-env=true"],
+            env={
+                "LOKI_LISTEN_HOST": LOOPBACK,
+                "LOKI_HTTP_PORT": str(port),
+                "LOKI_GRPC_PORT": str(grpc),
+                "LOKI_DIRECTORY": str(directory / "loki-data"),
+            },
+            directory=directory,
+            ready_url=f"{self.url}/ready",
+        )
+
+
 class Collector:
-    """The Collector with collector-config/collector-local.yaml, or another file made like it."""
+    """The Collector with collector-config/collector-local.yaml, or another file made like it.
+
+    Args:
+        directory: Where it may write.
+        jaeger_otlp_grpc: Where traces go.
+        prometheus_url: Where metrics go.
+        loki_url: Where logs go; without it they go to ``log_file``.
+        config: The configuration.
+        env: Further variables.
+    """
 
     def __init__(
         self,
@@ -87,23 +149,34 @@ class Collector:
         *,
         jaeger_otlp_grpc: str,
         prometheus_url: str,
+        loki_url: str = "",
         config: Path = CONFIG / "collector-local.yaml",
         env: Mapping[str, str] | None = None,
     ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         grpc, http, health = free_ports(3)
         self.otlp_grpc = f"http://{LOOPBACK}:{grpc}"
         self.otlp_http = f"http://{LOOPBACK}:{http}"
         self.log_file = directory / "logs.jsonl"
+        configs = [config]
+        if not loki_url:
+            configs.append(directory / "logs-to-file.yaml")
+            configs[1].write_text(LOGS_TO_FILE.format(path=self.log_file))
+        key = directory / "redaction-key"
+        key.write_text(secrets.token_urlsafe(48))
         self.process = Process(
             locate("collector"),
-            ["--config", str(config)],
+            [f"--config={each}" for each in configs],
             env={
                 "COLLECTOR_OTLP_GRPC": f"{LOOPBACK}:{grpc}",
                 "COLLECTOR_OTLP_HTTP": f"{LOOPBACK}:{http}",
                 "COLLECTOR_HEALTH": f"{LOOPBACK}:{health}",
-                "COLLECTOR_LOG_FILE": str(self.log_file),
+                "COLLECTOR_QUEUE_DIRECTORY": str(directory / "collector-queue"),
+                "COLLECTOR_REDACTION_KEY_FILE": str(key),
+                "COLLECTOR_FLUSH_INTERVAL": "1s",
                 "JAEGER_OTLP_GRPC": jaeger_otlp_grpc.removeprefix("http://"),
                 "PROMETHEUS_URL": prometheus_url,
+                "LOKI_URL": loki_url,
                 **(env or {}),
             },
             directory=directory,
@@ -112,19 +185,27 @@ class Collector:
 
 
 class Stack:
-    """Jaeger, Prometheus and a Collector that feeds them; the logs end in a file.
+    """Jaeger, Prometheus, Loki if wanted, and a Collector that feeds them.
+
+    Args:
+        directory: Where they may write.
+        loki: Whether the logs go to a Loki instead of a file.
 
     Raises:
         Unavailable: A server cannot be had on this machine.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.jaeger = Jaeger(directory)
-        self.prometheus = Prometheus(directory)
+    def __init__(self, directory: Path, *, loki: bool = False) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.loki = Loki(directory) if loki else None
+        loki_url = self.loki.url if self.loki else ""
+        self.prometheus = Prometheus(directory, loki_url=loki_url)
+        self.jaeger = Jaeger(directory, prometheus_url=self.prometheus.url)
         self.collector = Collector(
             directory,
             jaeger_otlp_grpc=self.jaeger.otlp_grpc,
             prometheus_url=self.prometheus.url,
+            loki_url=loki_url,
         )
         self.otlp_http = self.collector.otlp_http
         self.otlp_grpc = self.collector.otlp_grpc
@@ -133,10 +214,16 @@ class Stack:
         self.prometheus_url = self.prometheus.url
         self._exit = contextlib.ExitStack()
 
+    @property
+    def processes(self) -> list[Process]:
+        """The servers in the order in which they start."""
+        backends = [self.jaeger, self.prometheus, *([self.loki] if self.loki else [])]
+        return [each.process for each in (*backends, self.collector)]
+
     def __enter__(self) -> "Stack":
         with contextlib.ExitStack() as starting:
-            for server in (self.jaeger, self.prometheus, self.collector):
-                starting.enter_context(server.process)
+            for process in self.processes:
+                starting.enter_context(process)
             self._exit = starting.pop_all()
         return self
 

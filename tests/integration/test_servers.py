@@ -96,7 +96,14 @@ def _send(url: str, signal: str, body: bytes) -> None:
 @pytest.mark.parametrize("name", ["collector.yaml", "collector-local.yaml"])
 def test_the_collector_accepts_the_configuration(name: str, tmp_path: Path) -> None:
     """Validate finds nothing to say about either configuration file."""
-    result = run_tool("collector", "validate", "--config", str(CONFIG / name), directory=tmp_path)
+    key = tmp_path / "key"
+    key.write_text("k" * 32)
+    text = (CONFIG / name).read_text().replace("/run/stack/secrets/redaction_key", str(key))
+    config = tmp_path / name
+    config.write_text(text.replace("/var/lib/otelcol", str(tmp_path)))
+    env = {"COLLECTOR_REDACTION_KEY_FILE": str(key)}
+
+    result = run_tool("collector", "validate", "--config", str(config), directory=tmp_path, env=env)
 
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
@@ -128,6 +135,8 @@ def test_the_compose_configuration_starts_without_a_warning(stack: Stack, tmp_pa
         ("0.0.0.0:4317", "${env:COLLECTOR_OTLP_GRPC}"),
         ("0.0.0.0:4318", "${env:COLLECTOR_OTLP_HTTP}"),
         ("0.0.0.0:13133", "${env:COLLECTOR_HEALTH}"),
+        ("/var/lib/otelcol/queue", "${env:COLLECTOR_QUEUE_DIRECTORY}"),
+        ("/run/stack/secrets/redaction_key", "${env:COLLECTOR_REDACTION_KEY_FILE}"),
     ):
         assert here in text
         text = text.replace(here, there)
@@ -156,7 +165,7 @@ def test_the_memory_limiter_is_first_and_nothing_batches_before_the_queue(name: 
     lines = (CONFIG / name).read_text().splitlines()
     pipelines = [line.strip() for line in lines if line.strip().startswith("processors: [")]
 
-    assert len(pipelines) == 3
+    assert len(pipelines) == 4
     assert all(line.startswith("processors: [memory_limiter") for line in pipelines)
     assert not any("batch" in line for line in pipelines)
 
