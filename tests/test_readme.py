@@ -28,6 +28,7 @@ RUN_BY = {
     "pip install pepperpy-otel opentelemetry-instrumentation": "tests/test_install.py",
     "pip install pepperpy-otel": "tests/test_install.py",
     "pepperpy-otel run python app.py": "tests/test_readme.py",
+    "pepperpy-otel stack up": "tests/stack/test_containers.py",
 }
 
 

@@ -24,6 +24,7 @@ PROGRAM = "pepperpy-otel"
 COMMANDS = {
     "run": "run a program with telemetry, unchanged: pepperpy-otel run python app.py",
     "demo": "see traces, metrics and logs of two small services in this terminal",
+    "stack": "run Collector, Jaeger, Prometheus, Loki and Grafana on this machine",
 }
 INTERRUPTED = 130  # what a shell makes of SIGINT
 
