@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pepperpy_otel._version import __version__
 
 if TYPE_CHECKING:
-    from pepperpy_otel import health, logging, metrics, tracing
+    from pepperpy_otel import correlation, health, logging, metrics, tracing
     from pepperpy_otel._public import (
         force_flush,
         get_logger,
         get_meter,
         get_telemetry,
         get_tracer,
+        import_backup,
         rollback,
         shutdown,
     )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pepperpy_otel.errors import ConfigurationError
     from pepperpy_otel.health import HealthChecker, HealthReport, HealthResult, HealthStatus
     from pepperpy_otel.ledger import RollbackReport
+    from pepperpy_otel.legacy import Legacy
     from pepperpy_otel.telemetry import Telemetry
 
 __all__ = [
@@ -36,18 +38,21 @@ __all__ = [
     "HealthReport",
     "HealthResult",
     "HealthStatus",
+    "Legacy",
     "PipelineStats",
     "RollbackReport",
     "SignalCounts",
     "Telemetry",
     "__version__",
     "configure",
+    "correlation",
     "force_flush",
     "get_logger",
     "get_meter",
     "get_telemetry",
     "get_tracer",
     "health",
+    "import_backup",
     "logging",
     "metrics",
     "rollback",
@@ -62,6 +67,7 @@ _HOME = {
     "HealthReport": "health",
     "HealthResult": "health",
     "HealthStatus": "health",
+    "Legacy": "legacy",
     "PipelineStats": "delivery.counts",
     "RollbackReport": "ledger",
     "SignalCounts": "delivery.counts",
@@ -72,10 +78,11 @@ _HOME = {
     "get_meter": "_public",
     "get_telemetry": "_public",
     "get_tracer": "_public",
+    "import_backup": "_public",
     "rollback": "_public",
     "shutdown": "_public",
 }
-_PACKAGES = frozenset({"health", "logging", "metrics", "tracing"})
+_PACKAGES = frozenset({"correlation", "health", "logging", "metrics", "tracing"})
 
 
 def __getattr__(name: str) -> Any:

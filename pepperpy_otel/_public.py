@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from pepperpy_otel import _current
 
 if TYPE_CHECKING:
+    import os
+
     from opentelemetry._logs import Logger
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Tracer
 
+    from pepperpy_otel.backup import ImportReport
     from pepperpy_otel.delivery.counts import FlushResult
     from pepperpy_otel.ledger import RollbackReport
     from pepperpy_otel.telemetry import Telemetry
@@ -51,6 +54,13 @@ def rollback() -> RollbackReport:
         return RollbackReport()
     report: RollbackReport = telemetry.rollback()
     return report
+
+
+def import_backup(path: str | os.PathLike[str]) -> ImportReport:
+    """Bring health history and log events of a backup back into this process."""
+    from pepperpy_otel.backup.importing import import_backup as bring_back
+
+    return bring_back(path)
 
 
 def get_tracer(name: str) -> Tracer:

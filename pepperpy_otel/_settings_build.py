@@ -36,6 +36,7 @@ _AS_THEY_ARE = (
     "exporter",
     "protocol",
     "prometheus_host",
+    "prometheus_directory",
     "log_level",
     "console_logs",
     "instrument",
@@ -47,6 +48,14 @@ _AS_THEY_ARE = (
     "health_token",
     "health_status_instrument",
     "health_spans",
+    "correlation_id",
+    "correlation_headers",
+    "correlation_response",
+    "baggage_attributes",
+    "propagation_hosts",
+    "context_patches",
+    "legacy",
+    "expect",
     "id_generator",
     "spool_directory",
     "file_directory",
@@ -90,6 +99,11 @@ def build(reading: Reading) -> dict[str, Any]:
         log_limits=_log_limits(reading),
         metric_export_interval=values["metric_export_interval"] / 1000,
         metric_export_timeout=_seconds(values["metric_export_timeout"]),
+        given={
+            name: raw
+            for name, raw in reading.raw.items()
+            if reading.sources[name].kind == "argument"
+        },
         values=values,
         sources=reading.sources,
     )

@@ -43,7 +43,7 @@ SAMPLERS = (
     *RATIO_SAMPLERS,
 )
 _SET_SAMPLER = "set OTEL_TRACES_SAMPLER, for example to 'parentbased_traceidratio'"
-PROPAGATORS = ("tracecontext", "baggage")
+PROPAGATORS = ("tracecontext", "baggage", "correlation")
 DETECTORS = ("otel", "os", "process", "host", "service_instance", "*")
 
 

@@ -7,7 +7,11 @@ messages name what stands in it. ``GROUPS`` has the rows in the order of the doc
 
 from __future__ import annotations
 
+from pepperpy_otel._settings_capture import CAPTURE
+from pepperpy_otel._settings_correlation import CORRELATION
 from pepperpy_otel._settings_health import HEALTH
+from pepperpy_otel._settings_moving import MOVING
+from pepperpy_otel._settings_redaction import REDACTION
 from pepperpy_otel._settings_row import Row, argument, variable
 from pepperpy_otel._settings_specification import (
     BATCHES,
@@ -88,6 +92,14 @@ EXPORTERS = (
         "localhost",
         "Host name or address that the Prometheus endpoint binds.",
         variable="OTEL_EXPORTER_PROMETHEUS_HOST",
+    ),
+    variable(
+        "PEPPERPY_OTEL_PROMETHEUS_DIRECTORY",
+        "prometheus_directory",
+        "files.directory",
+        None,
+        "Directory in which processes that serve one Prometheus page share their values; unset,"
+        " workers of gunicorn and uvicorn find each other by themselves (Linux).",
     ),
     argument(
         "spool_directory",
@@ -188,8 +200,8 @@ TRACING = (
         "propagators",
         "names.propagators",
         ("tracecontext", "baggage"),
-        "Propagators, comma-separated: `tracecontext`, `baggage`, `none`, or any installed entry"
-        " point.",
+        "Propagators, comma-separated: `tracecontext`, `baggage`, `correlation`, `none`, or any"
+        " installed entry point. Where it is unset, `correlation` is one of them.",
     ),
     argument(
         "id_generator",
@@ -284,11 +296,14 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
     ("OTLP for one signal", OTLP_OF_SIGNALS),
     ("OTLP credentials", CREDENTIALS),
     ("Traces", TRACING),
+    ("Correlation", CORRELATION),
     ("Metrics", METRICS),
-    ("Logs", LOGGING),
+    ("Logs", (*LOGGING, *CAPTURE)),
+    ("Redaction", REDACTION),
     ("Instrumentation", INSTRUMENTATION),
     ("Health", HEALTH),
     ("Your own parts", EXTENSIONS),
+    ("Moving over", MOVING),
     ("Batches", BATCHES),
     ("Limits", LIMITS),
     ("Python SDK", PYTHON),

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import _compat, adoption, fittings, lifecycle, propagators, vitals
 from pepperpy_otel.configurators import configurator
+from pepperpy_otel.correlation import install as correlation
 from pepperpy_otel.delivery import install_noise_filter
 from pepperpy_otel.errors import ConfigurationError, warn
 from pepperpy_otel.health import current as current_health
 from pepperpy_otel.pipelines import build_pipeline
+from pepperpy_otel.redaction import active as redaction
 from pepperpy_otel.resource import build_resource
 from pepperpy_otel.telemetry import Telemetry
 from pepperpy_otel.versions import mismatch
@@ -73,17 +75,22 @@ def assemble(
     if (line := mismatch()) is not None:
         warn("%s", line)
     propagators.repair_environment(settings.propagators, ledger.record)
+    fittings.install_correlation(settings, ledger)
     telemetry = None
     if settings.config_file is not None:
         telemetry = _from_file(settings, problems, ledger, auto_version)
     if telemetry is None:
         telemetry = _from_settings(settings, problems, ledger, auto_version)
+    fittings.leave_the_old_behind(settings, ledger)
     fittings.set_log_level(settings, ledger)
     fittings.install_logging(telemetry, ledger)
+    fittings.capture(settings, ledger)
     vitals.attend(telemetry, ledger)
     lifecycle.attend(telemetry, ledger, signal_handlers=settings.signal_handlers)
     if not launcher:
         fittings.instrument(settings, ledger)
+    if settings.expect is not None:
+        telemetry.expect(**settings.expect)
     return telemetry
 
 
@@ -137,7 +144,11 @@ def _build(settings: Settings, problems: Problems, auto_version: str | None) -> 
         outlets=build_pipeline(
             settings, problems, str(resource.attributes.get("service.name", ""))
         ),
-        readers=build_readers(settings.temporality, settings.histogram_aggregation),
+        readers=build_readers(
+            settings.temporality,
+            settings.histogram_aggregation,
+            mirror=fittings.mirror_for_prometheus(settings),
+        ),
         configurators=(
             configurator(settings, "tracer", problems),
             configurator(settings, "meter", problems),
@@ -172,13 +183,16 @@ def _from_settings(
         pipeline.shutdown(0.0)
 
     ledger.record("telemetry pipeline and its threads", stop_pipeline)
+    span_stamps, log_stamps = correlation.processors(settings)
+    spans, records = fittings.install_redaction(settings, ledger, parts.outlets.readers)
+    flushers: list[Callable[[float], object]] = []
     tracing = adoption.seat_tracing(
         ledger,
         resource=parts.resource,
         sampler=parts.sampler,
         id_generator=parts.id_generator,
         span_limits=parts.span_limits,
-        processors=[*settings.span_processors, pipeline.span_processor()],
+        processors=[*span_stamps, *settings.span_processors, pipeline.span_processor(spans)],
         configurator=parts.configurators[0],
     )
     metrics = adoption.seat_metrics(
@@ -193,10 +207,13 @@ def _from_settings(
         ledger,
         resource=parts.resource,
         limits=parts.log_limits,
-        processors=[*settings.log_record_processors, pipeline.log_record_processor()],
+        processors=[
+            *log_stamps,
+            *settings.log_record_processors,
+            fittings.limited(settings, pipeline.log_record_processor(records), flushers),
+        ],
         configurator=parts.configurators[2],
     )
-    pipeline.set_metric_source(lambda millis: readers.push.collect_for("push", millis))
     pipeline.start()
     endpoint = fittings.serve_prometheus(settings, readers, ledger)
     seats = (tracing, logs, metrics)
@@ -214,19 +231,23 @@ def _from_settings(
         logger_provider=logs.provider,
         health=current_health(),
         pipeline=pipeline,
-        snapshot=lambda millis: readers.snapshot.collect_for("collect", millis),
+        snapshot=lambda ms: redaction.metrics(readers.snapshot.collect_for("collect", ms)),
         prometheus_address=None if endpoint is None else endpoint.start(),
         ledger=ledger,
-        flushers=[_flusher(part) for part in (*processors, *settings.metric_readers)],
+        flushers=[*flushers, *map(_flusher, (*processors, *settings.metric_readers))],
         stoppers=[adoption.ender(processors), *(seat.stop for seat in seats)],
         renewers=renewers,
         stop_collecting=stop_collecting,
+    )
+    look = telemetry.expectations.look
+    pipeline.set_metric_source(
+        lambda ms: look(redaction.metrics(readers.push.collect_for("push", ms)))
     )
     for seat in seats:
         _own(seat, telemetry, ledger)
     fittings.register_runtime_metrics(metrics.provider, ledger)
     fittings.register_self_metrics(settings, pipeline, metrics.provider, ledger)
-    propagators.install(settings.propagators, ledger.record)
+    fittings.install_propagators(settings, ledger)
     return telemetry
 
 
@@ -244,7 +265,9 @@ def _from_file(
     except ConfigurationError as error:
         problems.add(error)
         return None
-    return declarative.join(settings, ledger)
+    telemetry = declarative.join(settings, ledger)
+    fittings.redact_exporters(telemetry, settings, ledger)
+    return telemetry
 
 
 def _own(seat: adoption.Seat, telemetry: Telemetry, ledger: Ledger) -> None:

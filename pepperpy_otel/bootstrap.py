@@ -24,7 +24,7 @@ from pepperpy_otel.ledger import Ledger
 from pepperpy_otel.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -76,6 +76,10 @@ def configure(
     log_level: int | str | None = None,
     console_logs: Literal["json", "text", "none"] | None = None,
     sampler: Sampler | str | float | None = None,
+    capture_warnings: bool | None = None,
+    capture_exceptions: bool | None = None,
+    repeated_logs: int | None = None,
+    redact: bool | str | Callable[[str, Any], Any] | Sequence[Any] | None = None,
     instrument: bool | Sequence[str] | None = None,
     health: bool | None = None,
     health_port: int | None = None,
@@ -88,6 +92,13 @@ def configure(
     spool_directory: str | os.PathLike[str] | None = None,
     shutdown_timeout_millis: int | None = None,
     signal_handlers: bool | None = None,
+    correlation_id: Literal["accept", "make", "replace", "off"] | None = None,
+    correlation_headers: Sequence[str] | None = None,
+    correlation_response: bool | None = None,
+    baggage_attributes: Sequence[str] | None = None,
+    propagation_hosts: Sequence[str] | None = None,
+    context_patches: Sequence[str] | None = None,
+    legacy: Any = None,
     strict: bool = False,
 ) -> Telemetry:
     """Set up traces, metrics, logs and health of this process, once.
@@ -115,6 +126,11 @@ def configure(
             levels alone.
         console_logs: Shows records on stderr as JSON lines or as text; ``none`` by default.
         sampler: A sampler, its name, or a ratio between 0 and 1.
+        capture_warnings: Whether warnings become log records, too.
+        capture_exceptions: Whether exceptions that nobody caught do, with their span.
+        repeated_logs: Like log records sent in ten seconds at most; ``None`` for all.
+        redact: ``True`` takes secrets out of telemetry before it is queued or printed; or names of
+            detectors, ``key:pattern``, functions of key and value (docs/redaction.md).
         instrument: ``True`` (default) for every installed instrumentation, or some names.
         health: Whether the health checker belongs to the handle.
         health_port: Port of the health endpoint.
@@ -127,6 +143,15 @@ def configure(
         spool_directory: Where undelivered telemetry is kept over restarts.
         shutdown_timeout_millis: Milliseconds that the end may take.
         signal_handlers: ``False``: a SIGTERM that ends the process ends it undelivered.
+        correlation_id: ``accept`` (default) the id of a request, ``make`` one where there is none,
+            ``replace`` it always, or ``off``.
+        correlation_headers: Where an id is looked for; the first is sent.
+        correlation_response: Whether HTTP responses have the id.
+        baggage_attributes: Keys of baggage that become attributes.
+        propagation_hosts: Who is sent baggage and id; everybody by default.
+        context_patches: ``threads``, ``processes``: what of the standard library is patched.
+        legacy: What did this job before, functions and handlers: switched off now, on again by
+            ``rollback()``; see ``pepperpy_otel.backup.Legacy``.
         strict: Raise for the first bad setting instead of warning and using its default.
 
     Returns:
@@ -156,6 +181,17 @@ def configure_for_launcher(auto_version: str | None) -> Telemetry:
         return telemetry
 
 
+def configure_child(arguments: Callable[[], dict[str, Any]]) -> None:
+    """Configure a child process that multiprocessing has spawned, unless it is configured.
+
+    Args:
+        arguments: Called for those of the parent. The ports are the parent's, whoever set them.
+    """
+    with _lock:
+        if _current.last() is None:
+            _configure(arguments(), child=True)
+
+
 def defer_instrumentor(entry_point: EntryPoint, **kwargs: Any) -> None:
     """Take one instrumentor from ``opentelemetry-instrument``; loaded when its library is.
 
@@ -179,7 +215,11 @@ def defer_instrumentor(entry_point: EntryPoint, **kwargs: Any) -> None:
 
 
 def _configure(
-    arguments: dict[str, object], *, auto_version: str | None = None, launcher: bool = False
+    arguments: dict[str, object],
+    *,
+    auto_version: str | None = None,
+    launcher: bool = False,
+    child: bool = False,
 ) -> Telemetry:
     with _lock:
         running: Telemetry | None = _current.get()
@@ -190,6 +230,8 @@ def _configure(
             ended.rollback()  # it was shut down; what it left in the process goes first
         problems = Problems(strict=bool(arguments.get("strict")))
         settings = _resolve(arguments, problems)
+        if child:
+            settings = settings.without_ports()
         telemetry = _build(settings, problems, auto_version, launcher=launcher)
         _current.set_current(telemetry)
         problems.report()

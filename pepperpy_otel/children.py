@@ -61,6 +61,15 @@ class Ends:
                 self._celery_ends, weak=False, dispatch_uid=IDENTITY
             )
 
+    def join(self) -> None:
+        """Be a child that ends so, if this process is one and its target configures it.
+
+        What multiprocessing calls in a child when it begins has been called by then.
+        """
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            _finalize_in(sys.modules["multiprocessing.util"])(self)
+
     def forget(self) -> None:
         """Do nothing any more."""
         self._telemetry = None

@@ -19,6 +19,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
 from pepperpy_otel import _compat, _forks
+from pepperpy_otel.correlation import install as correlation
 from pepperpy_otel.delivery.collection import measure
 from pepperpy_otel.delivery.counts import SIGNALS, FlushResult, PipelineStats, Signal, SignalCounts
 from pepperpy_otel.delivery.tally import Tally
@@ -122,6 +123,7 @@ def join(settings: Settings, ledger: Ledger) -> Telemetry:
         built["traces"] = tracer
     if isinstance(logger, LoggerProvider):
         built["logs"] = logger
+    correlation.join(settings, built)
     snapshot = None
     if isinstance(meter, MeterProvider):
         built["metrics"] = meter

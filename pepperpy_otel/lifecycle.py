@@ -53,6 +53,7 @@ def attend(telemetry: Handle, ledger: Ledger, *, signal_handlers: bool) -> None:
     handlers = signals.install(telemetry, ledger.record) if signal_handlers else None
     if handlers is not None:
         ends.begin, ends.inherit = handlers.watch, handlers.forget_watch
+    ends.join()
 
 
 def end_with_process(telemetry: Handle, record: Callable[[str, Callable[[], None]], None]) -> None:

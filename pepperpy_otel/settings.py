@@ -63,6 +63,7 @@ class Settings(Value):
         otlp: How each signal is sent by OTLP.
         prometheus_port: Port of the Prometheus endpoint, 0 for any free one, ``None`` for none.
         prometheus_host: Host that it binds.
+        prometheus_directory: Where the processes that serve one page share their values.
         log_level: Level from which records reach the telemetry; ``None`` leaves the app's levels.
         console_logs: What the app's console output becomes.
         sampler: A sampler, the name of one, or ``None`` for the default.
@@ -76,6 +77,14 @@ class Settings(Value):
         health_token: Bearer token that shows details there, or ``None``.
         health_status_instrument: ``gauge`` or ``updowncounter``.
         health_spans: ``off``, ``change`` or ``failure``.
+        correlation_id: ``accept``, ``make``, ``replace`` or ``off``.
+        correlation_headers: Where an id is looked for, in lower case; the first is sent.
+        correlation_response: Whether HTTP responses have the id.
+        baggage_attributes: Keys of baggage that become attributes.
+        propagation_hosts: Who is sent baggage and id; ``None`` for everybody.
+        context_patches: ``threads``, ``processes``.
+        legacy: What is switched off while telemetry runs, as it was given.
+        expect: What has to be seen: names by ``metrics``, ``operations`` …, or ``None``.
         span_processors: The user's own, added to ours.
         log_record_processors: Likewise.
         metric_readers: Likewise.
@@ -107,6 +116,8 @@ class Settings(Value):
         meter_configurator: Entry point of a meter configurator, or ``None``.
         logger_configurator: Entry point of a logger configurator, or ``None``.
         grpc_retryable_codes: Names of gRPC status codes that are retried; empty for the default.
+        directory: Where the process was when they were resolved: relative paths start there.
+        given: The arguments of configure(), as they were given.
         values: The value of every row of the table, by name.
         sources: Where each of them came from.
     """
@@ -123,6 +134,7 @@ class Settings(Value):
     otlp: Mapping[Signal, OtlpSettings]
     prometheus_port: int | None
     prometheus_host: str
+    prometheus_directory: str | None
     log_level: int | None
     console_logs: ConsoleLogs
     sampler: Any
@@ -136,6 +148,14 @@ class Settings(Value):
     health_token: str | None
     health_status_instrument: str
     health_spans: str
+    correlation_id: str
+    correlation_headers: tuple[str, ...]
+    correlation_response: bool
+    baggage_attributes: tuple[str, ...]
+    propagation_hosts: tuple[str, ...] | None
+    context_patches: tuple[str, ...]
+    legacy: Any
+    expect: Mapping[str, tuple[str, ...]] | None
     span_processors: tuple[Any, ...]
     log_record_processors: tuple[Any, ...]
     metric_readers: tuple[Any, ...]
@@ -167,6 +187,8 @@ class Settings(Value):
     meter_configurator: str | None
     logger_configurator: str | None
     grpc_retryable_codes: tuple[str, ...]
+    directory: Path
+    given: Mapping[str, Any]
     values: Mapping[str, Any]
     sources: Mapping[str, Source]
 
@@ -195,7 +217,7 @@ class Settings(Value):
         """
         reading = Reading(arguments, environ, problems)
         reading.read_all(directory)
-        return cls(**build(reading))
+        return cls(**build(reading), directory=directory)
 
     def __repr__(self) -> str:
         # The values hold headers and tokens; ``describe()`` masks them.
@@ -205,6 +227,10 @@ class Settings(Value):
     def source_of(self, name: str) -> Source:
         """Where the value of a row came from; a ``KeyError`` if there is no such row."""
         return self.sources[name]
+
+    def without_ports(self) -> Settings:
+        """The same for a process beside the one that has the ports."""
+        return Settings(**{**vars(self), "prometheus_port": None, "health_port": None})
 
     def differences(self, other: Settings) -> list[str]:
         """Names of the rows in which the other's resolved values differ."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import _current, _forks, stray
-from pepperpy_otel.delivery.counts import FlushResult, PipelineStats
+from pepperpy_otel.deadlines import DOWN_MILLIS, SLOW_MILLIS, left, limit
+from pepperpy_otel.delivery.counts import SIGNALS, FlushResult, PipelineStats
 from pepperpy_otel.errors import guarded
+from pepperpy_otel.expectations import Expectations
 from pepperpy_otel.ledger import Ledger, RollbackReport
 from pepperpy_otel.lifecycle import begin
 from pepperpy_otel.resource import another_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from opentelemetry._logs import LoggerProvider
@@ -25,34 +28,11 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from typing_extensions import Self
 
+    from pepperpy_otel.backup import BackupReport, ImportReport
+    from pepperpy_otel.covered import CoverageReport
+    from pepperpy_otel.delivery.delivers import Delivers
     from pepperpy_otel.health import HealthChecker
     from pepperpy_otel.settings import Settings
-
-T = TypeVar("T")
-#: Milliseconds for the end when the destination does not answer, and when it does but slowly.
-DOWN_MILLIS = 2000.0
-SLOW_MILLIS = 5000.0
-#: A day: nobody means more, and more than some years overflows where threads are waited for.
-LONGEST_MILLIS = 86_400_000.0
-
-
-class Delivers(Protocol):
-    """What brings telemetry to its destinations and counts it; seconds, not milliseconds."""
-
-    def flush(self, timeout: float) -> FlushResult:
-        """Send what is queued."""
-        ...
-
-    def shutdown(self, timeout: float) -> FlushResult:
-        """Send what is queued, then stop."""
-        ...
-
-    def hurry(self) -> None:
-        """From now on send at once whatever ends."""
-
-    def stats(self) -> PipelineStats:
-        """The counts since start."""
-        ...
 
 
 class Telemetry:
@@ -109,6 +89,7 @@ class Telemetry:
         self._renewers = tuple(renewers)
         self._stop_collecting = stop_collecting
         self._lock = threading.RLock()
+        self.expectations = Expectations()
         self._ended = False
         self._end_result = FlushResult()
 
@@ -121,14 +102,14 @@ class Telemetry:
         Returns:
             Truthy only if everything accepted so far was delivered.
         """
-        deadline = time.monotonic() + _limit(timeout_millis, SLOW_MILLIS) / 1000
+        deadline = time.monotonic() + limit(timeout_millis, SLOW_MILLIS) / 1000
         result = FlushResult()
         with guarded("force_flush"):
             foreign = self._flush_foreign(deadline)
             if self._pipeline is not None:
-                result = self._pipeline.flush(_left(deadline))
+                result = self._pipeline.flush(left(deadline))
             for wait in foreign:
-                wait(_left(deadline))
+                wait(left(deadline))
         return result
 
     def shutdown(self, timeout_millis: float | None = None) -> FlushResult:
@@ -144,7 +125,7 @@ class Telemetry:
             if self._ended:
                 return self._end_result
             self._ended = True
-            timeout_millis = _limit(timeout_millis, self.settings.shutdown_timeout_millis)
+            timeout_millis = limit(timeout_millis, self.settings.shutdown_timeout_millis)
             now = self.stats()  # what a signal handler learns that calls this in the middle of it
             self._end_result = FlushResult(spooled=now.spooled, pending=now.pending)
             with guarded("shutdown"):
@@ -179,6 +160,41 @@ class Telemetry:
             if self._snapshot is not None and not self._ended:
                 return self._snapshot(SLOW_MILLIS)
         return None
+
+    def backup(self, directory: str | os.PathLike[str], *, legacy: Any = None) -> BackupReport:
+        """Write what this process holds into a directory; see ``pepperpy_otel.backup.backup``."""
+        from pepperpy_otel.backup import backup
+
+        return backup(directory, self, legacy=legacy)
+
+    def import_backup(self, path: str | os.PathLike[str]) -> ImportReport:
+        """Bring health history and log events of a backup back into this process."""
+        from pepperpy_otel.backup import import_backup
+
+        return import_backup(path, self.health)
+
+    def expect(
+        self,
+        *,
+        metrics: Iterable[str] = (),
+        operations: Iterable[str] = (),
+        log_events: Iterable[str] = (),
+        components: Iterable[str] = (),
+    ) -> None:
+        """Declare what is critical, by name: ``coverage()`` says which of it was seen.
+
+        Operations are spans, log events names or messages as in the code, components health checks.
+        """
+        self.expectations.add(self, (metrics, operations, log_events, components))
+
+    def coverage(self) -> CoverageReport:
+        """Which of what is expected was really seen, when last, and what is missing."""
+        return self.expectations.report(self)
+
+    def holding(self) -> dict[str, Any]:
+        """What waits in memory, by signal (``delivery.waiting.Waiting``); it stays there."""
+        look = getattr(self._pipeline, "waiting", None)
+        return {} if look is None else {signal: look(signal) for signal in SIGNALS}
 
     def at_end(self, stop: Callable[[], object]) -> None:
         """Stop one more part when all is delivered, before those that were there."""
@@ -229,7 +245,7 @@ class Telemetry:
     def _end(self, timeout_millis: float | None) -> FlushResult:
         result, deadline = self._deliver(timeout_millis, last=True)
         if self._pipeline is not None:
-            result = result.followed_by(self._pipeline.shutdown(_left(deadline)))
+            result = result.followed_by(self._pipeline.shutdown(left(deadline)))
         for stop in self._stoppers:
             with guarded("shutdown"):
                 stop()
@@ -245,12 +261,12 @@ class Telemetry:
         foreign = self._flush_foreign(deadline)
         result = FlushResult()
         if self._pipeline is not None:
-            result = self._pipeline.flush(_left(deadline))
+            result = self._pipeline.flush(left(deadline))
             if last:
                 self._stop_collecting()
             result = self._go_on(self._pipeline, result, extended)
         for wait in foreign:
-            wait(_left(deadline))
+            wait(left(deadline))
         return result, deadline
 
     def _go_on(self, pipeline: Delivers, result: FlushResult, extended: float) -> FlushResult:
@@ -265,7 +281,7 @@ class Telemetry:
     def _flush_foreign(self, deadline: float) -> list[Callable[[float], None]]:
         """Set off the flushes of what is the user's own; gives what waits for each."""
         where = "a processor or reader of the application"
-        return [begin(partial(flush, _left(deadline)), where) for flush in self._flushers]
+        return [begin(partial(flush, left(deadline)), where) for flush in self._flushers]
 
     def __enter__(self) -> Self:
         return self
@@ -282,17 +298,3 @@ class Telemetry:
         service = self.resource.attributes.get("service.name", "?")
         state = "shut down" if self._ended else "running"
         return f"<Telemetry of {service!r}, {state}>"
-
-
-def _limit(timeout_millis: Any, default: T) -> float | T:
-    """What the app gave as milliseconds; the default where that is ``None`` or no number."""
-    try:
-        return max(0.0, min(float(timeout_millis), LONGEST_MILLIS))
-    except OverflowError:
-        return LONGEST_MILLIS
-    except (TypeError, ValueError):
-        return default
-
-
-def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())

@@ -45,6 +45,7 @@ def attend(telemetry: Telemetry, ledger: Ledger) -> None:
             spans=settings.health_spans,
         )
         ledger.record_inert("", stop)
+        ledger.record_inert("", checker.subscribe(checker.changes.take))
         checker.start()
         telemetry.at_end(checker.stop)
         ledger.record("health checks in the background", checker.stop)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.sdk.resources import Resource
 
-from pepperpy_otel import _current
+from pepperpy_otel import _current, deadlines
 from pepperpy_otel import telemetry as module
 from pepperpy_otel.delivery.counts import FlushResult, PipelineStats, SignalCounts
 from pepperpy_otel.telemetry import Telemetry
@@ -70,6 +70,7 @@ def _handle(pipeline: Any, shutdown_timeout_millis: int | None = None, **more: A
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     manual = _Clock()
     monkeypatch.setattr(module, "time", manual)
+    monkeypatch.setattr(deadlines, "time", manual)
     return manual
 
 

@@ -6,6 +6,7 @@ Each function says which private names it uses and why no public one serves; the
 
 from __future__ import annotations
 
+from pepperpy_otel._compat.baggage import baggage_key
 from pepperpy_otel._compat.delivery import (
     instrumentation_suppressed,
     stock_encoder,
@@ -42,7 +43,6 @@ from pepperpy_otel._compat.metrics import (
     install_consumer,
     meter_of,
     meter_switch,
-    new_metric_storage,
     periodic_reader_type,
     renew_meter_provider_locks,
     replace_meter_provider_fork_hook,
@@ -50,6 +50,8 @@ from pepperpy_otel._compat.metrics import (
     sdk_instrument_classes,
     set_metrics_configuration,
 )
+from pepperpy_otel._compat.received import edit_received
+from pepperpy_otel._compat.streams import Stream, new_metric_storage
 from pepperpy_otel._compat.tracing import (
     context_detacher,
     ending_hook,
@@ -59,10 +61,13 @@ from pepperpy_otel._compat.tracing import (
 )
 
 __all__ = [
+    "Stream",
     "announce_reader",
+    "baggage_key",
     "context_detacher",
     "count_log_record",
     "detach_reader",
+    "edit_received",
     "ending_hook",
     "exporters_of",
     "fill_attributes",

@@ -25,6 +25,10 @@ COMMANDS = {
     "run": "run a program with telemetry, unchanged: pepperpy-otel run python app.py",
     "demo": "see traces, metrics and logs of two small services in this terminal",
     "stack": "run Collector, Jaeger, Prometheus, Loki and Grafana on this machine",
+    "backup": "write what waits in spools and files into one directory with a manifest",
+    "replay": "send a backup, or any file of OTLP lines, to a Collector",
+    "rollback": "see what rollback() would restore, without leaving anything behind",
+    "coverage": "see which critical metrics, operations, events and components showed up",
 }
 INTERRUPTED = 130  # what a shell makes of SIGINT
 
@@ -64,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         usage=f"{PROGRAM} COMMAND ...",
         description="One call, three signals and health: an OpenTelemetry distro for Python.",
         epilog="commands:\n"
-        + "\n".join(f"  {name:<8}{text}" for name, text in COMMANDS.items())
+        + "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
         + f"\n\n{PROGRAM} COMMAND --help tells more about one.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

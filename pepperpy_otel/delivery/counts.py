@@ -78,6 +78,7 @@ class PipelineStats:
         failures_in_a_row: Attempts without a success since the last one, of the signal and the
             destination that have most.
         queue_share: How full the fullest queue is, from 0 to 1.
+        redacted: Values that were taken out, by reason (docs/redaction.md).
     """
 
     delivered: SignalCounts = field(default_factory=SignalCounts)
@@ -91,3 +92,4 @@ class PipelineStats:
     recovered: SignalCounts = field(default_factory=SignalCounts)
     failures_in_a_row: int = 0
     queue_share: float = 0.0
+    redacted: Mapping[str, int] = field(default_factory=dict)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pepperpy_otel.delivery.attempts import Progress
     from pepperpy_otel.delivery.counts import Signal
     from pepperpy_otel.delivery.destination import Sender, Spool
+    from pepperpy_otel.delivery.queue import Entry
     from pepperpy_otel.delivery.spool.values import SpooledBatch
 
 #: Seconds after which a spool that refused a batch is asked again: each time costs the encoding.
@@ -99,6 +100,11 @@ class Lane:
     def holds(self) -> bool:
         """Whether a batch was sent in part, or is to be tried once more before it is spooled."""
         return self._held is not None
+
+    def inventory(self) -> tuple[list[Entry], list[Cargo]]:
+        """What is in the queue, and what has left it and is not settled; to be looked at only."""
+        with self._hands:
+            return self.queue.waiting(), [c for c in (self._flight, self._held) if c is not None]
 
     def pressed(self) -> bool:
         """Whether so much waits that some of it will be thrown out soon."""

@@ -22,6 +22,7 @@ from pepperpy_otel.delivery.guard import is_own_thread, mark_own_thread
 from pepperpy_otel.delivery.tally import Wakeup
 from pepperpy_otel.delivery.ticket import Ticket
 from pepperpy_otel.delivery.worker import Worker
+from pepperpy_otel.redaction import active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pepperpy_otel.delivery.destination import Destination
     from pepperpy_otel.delivery.lane import Lane
     from pepperpy_otel.delivery.queue import QueueLimits
+    from pepperpy_otel.delivery.waiting import Waiting
 
 #: How much of a flush's time is kept for writing to disk what was not delivered, and at most
 #: how many seconds.
@@ -89,17 +91,17 @@ class Pipeline:
 
     # --- what the SDK gets -------------------------------------------------------------------
 
-    def span_processor(self) -> SpanProcessor:
-        """A processor that hands every sampled span, when it ends, to the pipeline."""
+    def span_processor(self, edit: Any = None) -> SpanProcessor:
+        """A processor that hands every sampled span that ended, edited, to the pipeline."""
         from pepperpy_otel.delivery.processors import PipelineSpanProcessor
 
-        return PipelineSpanProcessor(self, [lane.queue for lane in self._lanes["traces"]])
+        return PipelineSpanProcessor(self, [lane.queue for lane in self._lanes["traces"]], edit)
 
-    def log_record_processor(self) -> LogRecordProcessor:
-        """A processor that hands every log record to the pipeline."""
+    def log_record_processor(self, edit: Any = None) -> LogRecordProcessor:
+        """A processor that hands every log record, edited, to the pipeline."""
         from pepperpy_otel.delivery.processors import PipelineLogRecordProcessor
 
-        return PipelineLogRecordProcessor(self, [lane.queue for lane in self._lanes["logs"]])
+        return PipelineLogRecordProcessor(self, [lane.queue for lane in self._lanes["logs"]], edit)
 
     def report_to(self, provider: MeterProvider) -> Callable[[], None]:
         """Have a meter provider observe the queues, as ``otel.sdk.processor.*``.
@@ -110,6 +112,12 @@ class Pipeline:
         from pepperpy_otel.delivery.self_metrics import watch
 
         return watch([*self._lanes["traces"], *self._lanes["logs"]], provider)
+
+    def waiting(self, signal: Signal) -> Waiting:
+        """What is in memory of a signal and not known to be delivered; it stays there."""
+        from pepperpy_otel.delivery.waiting import waiting_in
+
+        return waiting_in(self._lanes[signal])
 
     def set_metric_source(self, collect: Source | None) -> None:
         """Say who collects metrics.
@@ -278,6 +286,7 @@ class Pipeline:
             ),
             failures_in_a_row=max((lane.failures for lane in lanes), default=0),
             queue_share=max((lane.queue.fullness for lane in lanes), default=0.0),
+            redacted=active.counts(),
         )
 
 

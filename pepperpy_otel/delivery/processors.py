@@ -28,7 +28,7 @@ from pepperpy_otel.delivery.weight import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
@@ -43,12 +43,24 @@ _NO_CONTEXT = Context()
 
 
 class PipelineSpanProcessor(SpanProcessor):
-    """Hands sampled spans to the pipeline when they end."""
+    """Hands sampled spans to the pipeline when they end.
 
-    def __init__(self, pipeline: Pipeline, queues: Sequence[RecordQueue]) -> None:
+    Args:
+        pipeline: What flushes.
+        queues: Of each destination.
+        edit: Makes a span fit to leave, without changing it; ``None`` from it withholds the span.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        queues: Sequence[RecordQueue],
+        edit: Callable[[ReadableSpan], ReadableSpan | None] | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._queues = tuple(queues)
-        if len(self._queues) == 1:  # one destination, the usual case
+        self._edit = edit
+        if len(self._queues) == 1 and edit is None:  # one destination, the usual case
             quick = _compat.span_intake(
                 self._queues[0].append,
                 base=RECORD_BYTES,
@@ -65,9 +77,12 @@ class PipelineSpanProcessor(SpanProcessor):
         try:
             context = span.context
             if context is not None and context.trace_flags.sampled:
-                size = span_bytes(span)
+                fit = span if self._edit is None else self._edit(span)
+                if fit is None:
+                    return
+                size = span_bytes(fit)
                 for queue in self._queues:
-                    queue.append(span, size)
+                    queue.append(fit, size)
         except Exception as error:
             errors.report_internal("the end of a span", error)
 
@@ -81,11 +96,24 @@ class PipelineSpanProcessor(SpanProcessor):
 
 
 class PipelineLogRecordProcessor(LogRecordProcessor):
-    """Hands log records to the pipeline."""
+    """Hands log records to the pipeline.
 
-    def __init__(self, pipeline: Pipeline, queues: Sequence[RecordQueue]) -> None:
+    Args:
+        pipeline: What flushes.
+        queues: Of each destination.
+        edit: Makes a record fit to leave; it is given a copy of its own, whose body and
+            attributes are shared. ``None`` from it withholds the record.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        queues: Sequence[RecordQueue],
+        edit: Callable[[ReadableLogRecord], ReadableLogRecord | None] | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._queues = tuple(queues)
+        self._edit = edit
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue the record for every destination, without the context it was made in.
@@ -96,6 +124,11 @@ class PipelineLogRecordProcessor(LogRecordProcessor):
             if not self._queues:
                 return
             readable = _readable(log_record)
+            if self._edit is not None:
+                fit = self._edit(readable)
+                if fit is None:
+                    return
+                readable = fit
             size = record_bytes(readable.log_record)
             for queue in self._queues:
                 queue.append(readable, size)

@@ -144,6 +144,11 @@ class RecordQueue:
             self.notify_at = sys.maxsize
             self._wake()
 
+    def waiting(self) -> list[Entry]:
+        """What waits now, the oldest first; it stays where it is."""
+        # A copy of a deque is one step: no other thread appends in the middle of it.
+        return [_new_entry(entry) for entry in self._entries.copy()]
+
     def take(self, count: int) -> list[Entry]:
         """The oldest entries: ``count`` items, or one entry that stands for more."""
         taken: list[Entry] = []

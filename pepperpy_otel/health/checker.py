@@ -178,6 +178,7 @@ class HealthChecker(Registry):
     def become_child(self) -> None:
         """Know nothing any more: this is a forked child, where the parent's threads are not."""
         self._notices.forget()
+        self.changes.forget()
         self._scheduler.become_child()
 
     @property

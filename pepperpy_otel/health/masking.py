@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pepperpy_otel.redaction import active
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,13 +49,13 @@ def mask(text: str) -> str:
     """The text with what looks like a secret masked."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return text
+    return active.text(text)
 
 
 def mask_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy in which values under telling keys and secrets in texts are masked."""
     masked: dict[str, Any] = _masked(data, 0)
-    return masked
+    return dict(active.fields(masked))
 
 
 def _masked(value: Any, depth: int) -> Any:

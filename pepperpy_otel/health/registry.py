@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.health import builtin
 from pepperpy_otel.health.aggregation import no_check
 from pepperpy_otel.health.component import Checked, Derived
 from pepperpy_otel.health.heartbeat import Heartbeat
+from pepperpy_otel.health.history import History
 from pepperpy_otel.health.notices import Notices
 from pepperpy_otel.health.registration import (
     FAIL_AFTER,
@@ -38,6 +40,8 @@ class Registry:
         self._components: dict[str, Component] = {}
         self._expected: dict[str, HealthVerdict] = {}
         self._notices = Notices()
+        #: The last changes of all components, noted while telemetry runs.
+        self.changes = History()
         self._scheduler = Scheduler(self._components, self._notices, workers)
         for component in builtin.members(lambda: self._scheduler):
             self._components[component.name] = component
@@ -186,6 +190,22 @@ class Registry:
                 name, judged, critical=critical, groups=frozenset(groups), interval=interval
             )
         )
+
+    def restore(self, name: str, runs: Iterable[tuple[float, str, str]]) -> bool:
+        """Put runs of an earlier process before those of this one; the verdict stays what it is.
+
+        Args:
+            name: The component.
+            runs: Age in seconds, result and summary of each, in any order.
+
+        Returns:
+            Whether there is a check of that name.
+        """
+        component = self._components.get(name)
+        if not isinstance(component, Checked):
+            return False
+        component.machine.remember(runs, time.monotonic())
+        return True
 
     def unregister(self, name: str) -> None:
         """Remove a component; its gauges end with it. Harmless for an unknown name."""

@@ -19,6 +19,8 @@ from pepperpy_otel.health.outcome import FAIL, INCONCLUSIVE, PASS, TIMEOUT, WARN
 from pepperpy_otel.health.status import HealthReason, HealthStatus, HealthVerdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pepperpy_otel.health.outcome import Outcome
     from pepperpy_otel.health.registration import Registration
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Raw results that ``get_details()`` shows.
 HISTORY = 10
+#: Seconds that the wall clock may tell otherwise than the monotonic one about one and the same run.
+SAME_RUN = 0.5
 
 
 class Machine:
@@ -79,6 +83,19 @@ class Machine:
         """Take note of a run that says nothing about the component."""
         self.inconclusive = outcome.summary
         self.history.append((now, INCONCLUSIVE, outcome.summary))
+
+    def remember(self, runs: Iterable[tuple[float, str, str]], now: float) -> None:
+        """Have runs of an earlier process (age in seconds, result, summary) in the history."""
+        there = list(self.history)
+        earlier = [
+            (now - age, result, summary)
+            for age, result, summary in runs
+            if not any(
+                abs(now - age - at) < SAME_RUN and (result, summary) == (known, text)
+                for at, known, text in there
+            )
+        ]
+        self.history = deque(sorted([*earlier, *there]), maxlen=HISTORY)
 
     def take(self, outcome: Outcome, now: float, duration: float) -> None:
         """Take the outcome of a run that ended, or overran, at ``now``."""

@@ -10,16 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pepperpy_otel.logging.aggregator import LogAggregator
+    from pepperpy_otel.logging.bridges import loguru_sink, structlog_processor
     from pepperpy_otel.logging.formatter import JsonFormatter, TextFormatter
     from pepperpy_otel.logging.handler import TelemetryHandler
 
-__all__ = ["JsonFormatter", "LogAggregator", "TelemetryHandler", "TextFormatter"]
+__all__ = [
+    "JsonFormatter",
+    "LogAggregator",
+    "TelemetryHandler",
+    "TextFormatter",
+    "loguru_sink",
+    "structlog_processor",
+]
 
 _HOME = {
     "JsonFormatter": "formatter",
     "LogAggregator": "aggregator",
     "TelemetryHandler": "handler",
     "TextFormatter": "formatter",
+    "loguru_sink": "bridges",
+    "structlog_processor": "bridges",
 }
 
 

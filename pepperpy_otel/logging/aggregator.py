@@ -11,12 +11,12 @@ import logging
 import math
 import sys
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel import _current
 from pepperpy_otel.errors import guarded, never_raises, report_internal
 from pepperpy_otel.logging import bus
+from pepperpy_otel.logging.answers import answer_of
 from pepperpy_otel.logging.attributes import clean_attributes
 from pepperpy_otel.logging.events import Event, make_event
 from pepperpy_otel.logging.guard import handling
@@ -27,15 +27,15 @@ from pepperpy_otel.logging.severity import severity_number, severity_text
 from pepperpy_otel.logging.values import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: Logger and scope of the events that are logged through an aggregator.
 EVENT_LOGGER = "pepperpy.events"
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
-#: How many of the newest events and of the most frequent errors an answer shows in full.
-SHOWN = 100
-#: Numbers up to here are summed up.
-_MAX_NUMBER = 1e300
+
+
+#: Seconds of the windows that are shown when nobody says otherwise.
+DEFAULT_WINDOWS = (60.0, 300.0, 3600.0)
 
 
 class LogAggregator:
@@ -97,21 +97,50 @@ class LogAggregator:
             ``window``: the seconds, as a number. ``total``: how many events. ``rate``: events per
             second of the window. ``by_level``, ``by_logger``, ``by_event``: dicts of counts, the
             highest first; the event of a stdlib record is its message without the arguments.
+            ``top``: the most frequent events with ``count``, ``rate``, ``share`` of the window, and
+            ``level``, ``logger`` and ``age`` of the last one.
             ``values``: for each event and each numeric field ``count``, ``sum``, ``min``, ``max``
             and ``last``. ``errors``: a list, the most frequent first, of ``event``, ``logger``,
             ``count`` and, of the last one, ``message``, ``error`` (type and text of the exception)
-            and ``trace_id``. ``events``: the newest ones, oldest first, each with ``event``,
-            ``level``, ``logger``, ``message``, ``fields``, ``trace_id`` and ``age`` in seconds.
+            and ``trace_id``. ``error_groups``: the same errors by ``fingerprint``, whatever
+            numbers are in their words: ``count``, ``rate``, ``event``, ``logger``, ``message``,
+            ``error``, ``origin`` (the function that raised), ``first_trace_id``,
+            ``last_trace_id``, ``first_age`` and ``last_age`` in seconds. ``events``: the newest
+            ones, oldest first, each with ``event``, ``level``, ``logger``, ``message``,
+            ``fields``, ``trace_id`` and ``age`` in seconds.
             ``evicted``: events that had to make room since the start; ``complete``: whether none
             of them belongs to this window.
         """
         window = _seconds(time_window)
         try:
             now = self._clock()
-            return _answer(window, now, *self._ring.since(now - window))
+            return answer_of(window, now, *self._ring.since(now - window))
         except Exception as error:  # only a clock can fail here
             report_internal("LogAggregator.aggregate", error)
-            return _answer(window, 0.0, [], 0, complete=False)
+            return answer_of(window, 0.0, [], 0, complete=False)
+
+    def windows(self, *seconds: float) -> dict[float, dict[str, Any]]:
+        """The answers for several windows at once, one after the other.
+
+        Args:
+            *seconds: The windows; by default one, five and sixty minutes.
+        """
+        wanted = seconds or DEFAULT_WINDOWS
+        return {_seconds(window): self.aggregate(window) for window in wanted}
+
+    def kept(self) -> list[tuple[float, Event]]:
+        """The events that are kept, the oldest first, each with its age in seconds."""
+        now = self._clock()
+        return [(now - at, event) for at, event in self._ring.since(-math.inf)[0]]
+
+    def restore(self, events: Sequence[tuple[float, Event]]) -> int:
+        """Take back events of an earlier process, each with its age in seconds.
+
+        Returns:
+            How many were not there before and found room.
+        """
+        now = self._clock()
+        return self._ring.restore([(now - age, event) for age, event in events])
 
     def hear(self, event: Event) -> None:
         """Take an event from the bus."""
@@ -183,80 +212,3 @@ def _seconds(time_window: float) -> float:
     except Exception:  # of the object's own
         return 0.0
     return max(0.0, seconds) if not math.isnan(seconds) else 0.0
-
-
-def _answer(
-    window: float, now: float, entries: list[tuple[float, Event]], evicted: int, complete: bool
-) -> dict[str, Any]:
-    events = [event for _, event in entries]
-    span = window if math.isfinite(window) else now - entries[0][0] if entries else 0.0
-    return {
-        "window": window,
-        "total": len(events),
-        "rate": len(events) / span if span > 0 else 0.0,
-        "by_level": _counts(event.level for event in events),
-        "by_logger": _counts(event.logger for event in events),
-        "by_event": _counts(event.event for event in events),
-        "values": _values(events),
-        "errors": _errors(events),
-        "events": [_shown(event, now - at) for at, event in entries[-SHOWN:]],
-        "evicted": evicted,
-        "complete": complete,
-    }
-
-
-def _counts(names: Any) -> dict[str, int]:
-    return dict(Counter(names).most_common())
-
-
-def _values(events: list[Event]) -> dict[str, dict[str, dict[str, float]]]:
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for event in events:
-        for name, value in event.fields.items():
-            if not _is_number(value):
-                continue
-            seen = found.setdefault(event.event, {}).get(name)
-            if seen is None:
-                seen = {"count": 0, "sum": 0, "min": value, "max": value, "last": value}
-                found[event.event][name] = seen
-            seen["count"] += 1
-            seen["sum"] += value
-            seen["min"] = min(seen["min"], value)
-            seen["max"] = max(seen["max"], value)
-            seen["last"] = value
-    return found
-
-
-def _is_number(value: object) -> bool:
-    """Whether it can be summed up: what is too large would make the sum an infinity."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return abs(value) <= _MAX_NUMBER
-
-
-def _errors(events: list[Event]) -> list[dict[str, Any]]:
-    grouped: dict[tuple[str, str], dict[str, Any]] = {}
-    for event in events:
-        if event.is_error:
-            error = grouped.setdefault((event.logger, event.event), {"count": 0})
-            error.update(
-                event=event.event,
-                logger=event.logger,
-                count=error["count"] + 1,
-                message=event.message,
-                error=event.error,
-                trace_id=event.trace_id or error.get("trace_id"),
-            )
-    return sorted(grouped.values(), key=lambda error: -error["count"])[:SHOWN]
-
-
-def _shown(event: Event, age: float) -> dict[str, Any]:
-    return {
-        "event": event.event,
-        "level": event.level,
-        "logger": event.logger,
-        "message": event.message,
-        "fields": dict(event.fields),
-        "trace_id": event.trace_id,
-        "age": age,
-    }

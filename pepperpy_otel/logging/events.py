@@ -12,6 +12,7 @@ from opentelemetry.trace import format_trace_id, get_current_span
 from pepperpy_otel.logging.plain import plain
 from pepperpy_otel.logging.records import extras, is_at_least, message_of, own_exc_info
 from pepperpy_otel.logging.values import bounded, safe_text, type_name
+from pepperpy_otel.redaction import active as redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Event:
         error: Type and message of the exception, if there was one.
         trace_id: Of the span in which it was logged, 32 hexadecimal digits.
         size: Bytes that it takes in memory, nearly.
+        origin: Module and function that raised the exception.
     """
 
     level: str
@@ -50,6 +52,7 @@ class Event:
     error: str | None
     trace_id: str | None
     size: int
+    origin: str | None = None
 
 
 def make_event(
@@ -65,20 +68,43 @@ def make_event(
 ) -> Event:
     """Make an event of bounded size; never raises for any field."""
     span = get_current_span(context).get_span_context()
+    return restored_event(
+        level=level,
+        is_error=is_error,
+        logger=logger,
+        event=event,
+        message=message,
+        fields=fields,
+        error=None if error is None else f"{type_name(error)}: {safe_text(error)}",
+        trace_id=format_trace_id(span.trace_id) if span.is_valid else None,
+        origin=None if error is None else _origin(error),
+    )
+
+
+def restored_event(
+    *,
+    level: str,
+    is_error: bool,
+    logger: str,
+    event: str,
+    message: str,
+    fields: Mapping[Any, Any],
+    error: str | None,
+    trace_id: str | None,
+    origin: str | None = None,
+) -> Event:
+    """Make an event of bounded size from its parts, as they come out of a backup."""
     texts = [
         bounded(level, MAX_NAME),
-        bounded(logger, MAX_NAME),
-        bounded(event, MAX_NAME),
-        bounded(message, MAX_MESSAGE),
+        bounded(redaction.text(logger), MAX_NAME),
+        bounded(redaction.text(event), MAX_NAME),
+        bounded(redaction.text(message), MAX_MESSAGE),
     ]
-    kept = plain(fields, MAX_FIELDS) if fields else {}
-    raised = None
-    if error is not None:
-        raised = bounded(f"{type_name(error)}: {safe_text(error)}", MAX_MESSAGE)
-    trace_id = format_trace_id(span.trace_id) if span.is_valid else None
-    size = sum(map(_size, (*texts, kept, raised, trace_id))) + _OVERHEAD
+    kept = plain(redaction.fields(fields), MAX_FIELDS) if fields else {}
+    raised = None if error is None else bounded(redaction.text(error), MAX_MESSAGE)
+    size = sum(map(_size, (*texts, kept, raised, trace_id, origin))) + _OVERHEAD
     level, logger, event, message = texts
-    return Event(level, is_error, logger, event, message, kept, raised, trace_id, size)
+    return Event(level, is_error, logger, event, message, kept, raised, trace_id, size, origin)
 
 
 def event_of(record: logging.LogRecord, context: Context | None = None) -> Event:
@@ -99,6 +125,18 @@ def event_of(record: logging.LogRecord, context: Context | None = None) -> Event
         error=own_exc_info(record)[1],
         context=context,
     )
+
+
+def _origin(error: BaseException) -> str | None:
+    """Module and function of the frame in which it was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    module = safe_text(frame.f_globals.get("__name__", ""))
+    return bounded(f"{module}.{frame.f_code.co_name}", MAX_NAME)
 
 
 def _size(value: Any) -> int:

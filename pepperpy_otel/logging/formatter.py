@@ -11,11 +11,11 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import baggage
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 from pepperpy_otel import _current
+from pepperpy_otel.correlation.current import correlation_id
 from pepperpy_otel.errors import report_internal
 from pepperpy_otel.logging.attributes import stacktrace
 from pepperpy_otel.logging.plain import free_name, plain
@@ -27,12 +27,11 @@ from pepperpy_otel.logging.values import (
     class_name,
     safe_text,
 )
+from pepperpy_otel.redaction import active as redaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Baggage key under which a correlation id travels.
-CORRELATION_KEY = "correlation.id"
 #: Names of the line that are ours, also where a record has none: ``exception`` is always an object.
 RESERVED = frozenset(
     {
@@ -49,6 +48,17 @@ _CONTROL = {
     for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
     if code != 0x09
 } | {0x0A: "\\n", 0x0D: "\\r"}
+
+
+#: What turns the direction of the text behind it, so that a line reads as another one
+#: (https://trojansource.codes), and what is not there to the eye.
+_DIRECTION = {
+    code: f"\\u{code:04x}"
+    for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+}
+_CONTROL |= _DIRECTION
+#: In a line of JSON without ``ensure_ascii``: an escape of JSON for each of these.
+_IN_JSON = _DIRECTION | {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
 class JsonFormatter(BaseJsonFormatter):
@@ -92,10 +102,10 @@ class JsonFormatter(BaseJsonFormatter):
             line = self._line(record)
             if self.rename_fields:
                 line = {self.rename_fields.get(name, name): value for name, value in line.items()}
-            return str(self.serialize_log_record(line))
+            return _shown(str(self.serialize_log_record(line)))
         except Exception as error:
             report_internal("JsonFormatter", error)
-            return str(self.serialize_log_record(_emergency(record)))
+            return _shown(str(self.serialize_log_record(_emergency(record))))
 
     def _line(self, record: logging.LogRecord) -> dict[str, Any]:
         trace_id, span_id = _ids()
@@ -103,18 +113,17 @@ class JsonFormatter(BaseJsonFormatter):
             "timestamp": _time(record).isoformat(timespec="microseconds"),
             "level": _short(record.levelname),
             "logger": _short(record.name),
-            "message": bounded(message_of(record)),
+            "message": bounded(redaction.text(message_of(record))),
             "trace_id": trace_id,
             "span_id": span_id,
             "service": self._service(),
         }
-        correlation_id = baggage.get_baggage(CORRELATION_KEY)
-        if correlation_id is not None:
-            line["correlation_id"] = _short(correlation_id)
+        if (found := correlation_id()) is not None:
+            line["correlation_id"] = found
         if (exception := _exception(record)) is not None:
             line["exception"] = exception
         if record.stack_info:
-            line["stack_info"] = bounded_tail(safe_text(record.stack_info))
+            line["stack_info"] = bounded_tail(redaction.text(safe_text(record.stack_info)))
         self._add(line, record)
         return line
 
@@ -123,7 +132,7 @@ class JsonFormatter(BaseJsonFormatter):
         fields |= self.static_fields
         if isinstance(record.msg, dict):
             fields |= record.msg
-        fields |= extras(record)
+        fields = dict(redaction.fields(fields | extras(record)))
         clashing: list[tuple[str, Any]] = []
         for key, value in fields.items():
             name = bounded(safe_text(key), 256)
@@ -155,19 +164,27 @@ class TextFormatter(logging.Formatter):
             return self._line(record).translate(_CONTROL)
         except Exception as error:
             report_internal("TextFormatter", error)
-            return message_of(record).translate(_CONTROL)
+            return redaction.text(message_of(record)).translate(_CONTROL)
 
     def _line(self, record: logging.LogRecord) -> str:
         when = _time(record).astimezone().isoformat(timespec="milliseconds")
         level = _short(record.levelname)
-        parts = [f"{when} {level:<8} {_short(record.name)}: {bounded(message_of(record))}"]
-        parts += [f"{_short(key)}={_value(value)}" for key, value in extras(record).items()]
+        message = bounded(redaction.text(message_of(record)))
+        fields = redaction.fields(extras(record))
+        parts = [f"{when} {level:<8} {_short(record.name)}: {message}"]
+        parts += [f"{_short(key)}={_value(value)}" for key, value in fields.items()]
         if (exception := _exception(record)) is not None:
             parts.append(f"exception={exception['type']}: {exception['message']}")
         trace_id, span_id = _ids()
         if trace_id is not None:
             parts.append(f"trace_id={trace_id} span_id={span_id}")
+        if (found := correlation_id()) is not None:
+            parts.append(f"correlation_id={found}")
         return " ".join(parts)
+
+
+def _shown(line: str) -> str:
+    return line if line.isascii() and line.isprintable() else line.translate(_IN_JSON)
 
 
 def _value(value: Any) -> str:
@@ -175,7 +192,7 @@ def _value(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return bounded(safe_text(value), 1024)
+    return bounded(redaction.text(safe_text(value)), 1024)
 
 
 def _ids() -> tuple[str | None, str | None]:
@@ -198,8 +215,8 @@ def _exception(record: logging.LogRecord) -> dict[str, str] | None:
         return None
     return {
         "type": class_name(kind),
-        "message": bounded(safe_text(error)),
-        "stacktrace": bounded_tail(stacktrace(kind, error, trace), MAX_TEXT),
+        "message": bounded(redaction.text(safe_text(error))),
+        "stacktrace": bounded_tail(redaction.text(stacktrace(kind, error, trace)), MAX_TEXT),
     }
 
 
@@ -208,8 +225,8 @@ def _emergency(record: logging.LogRecord) -> dict[str, Any]:
     return {
         "timestamp": datetime.fromtimestamp(time.time(), timezone.utc).isoformat(),
         "level": safe_text(vars(record).get("levelname")),
-        "logger": safe_text(vars(record).get("name")),
-        "message": safe_text(vars(record).get("msg")),
+        "logger": redaction.text(safe_text(vars(record).get("name"))),
+        "message": redaction.text(safe_text(vars(record).get("msg"))),
         "trace_id": None,
         "span_id": None,
         "service": None,

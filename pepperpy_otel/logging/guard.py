@@ -13,6 +13,8 @@ import threading
 
 class _Handling(threading.local):
     busy = False
+    #: Logger and event of what structlog has handed over and the standard library is about to get.
+    bridged: tuple[str, str] | None = None
 
 
 handling = _Handling()

@@ -84,7 +84,7 @@ class TelemetryHandler(logging.Handler):
         Returns:
             Whether it was taken.
         """
-        if handling.busy:
+        if handling.busy or (handling.bridged is not None and _is_bridged(record)):
             return False
         handling.busy = True
         try:
@@ -170,6 +170,12 @@ def _publish(record: logging.LogRecord, context: Context) -> None:
     from pepperpy_otel.logging.events import event_of
 
     bus.publish(event_of(record, context))
+
+
+def _is_bridged(record: logging.LogRecord) -> bool:
+    from pepperpy_otel.logging.bridges import is_bridged
+
+    return is_bridged(record)
 
 
 def is_own(name: str) -> bool:

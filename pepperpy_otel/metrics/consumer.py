@@ -128,4 +128,6 @@ class Consumer:
 
     def _storage(self, reader: MetricReader) -> Any:
         limit = getattr(reader, "cardinality_limit", DEFAULT_CARDINALITY_LIMIT)
-        return _compat.new_metric_storage(self._configuration, reader, limit)
+        mirror = getattr(reader, "mirror", None)
+        follow = None if mirror is None else mirror.follow
+        return _compat.new_metric_storage(self._configuration, reader, limit, follow)

@@ -49,9 +49,11 @@ class PrometheusEndpoint:
         host: Where to listen. ``localhost`` is 127.0.0.1, where scrapers look for it.
         port: 0 takes any free port.
         collect: Collects within so many milliseconds; ``None`` when there is nothing yet.
+        shared: Whether other processes listen there as well, and answer alike.
     """
 
-    def __init__(self, host: str, port: int, collect: Collect) -> None:
+    def __init__(self, host: str, port: int, collect: Collect, *, shared: bool = False) -> None:
+        self._shared = shared
         self._host = host
         self._port = port
         self._collect = collect
@@ -69,7 +71,7 @@ class PrometheusEndpoint:
         """
         if self._server is None:
             family, address = _resolve(self._host, self._port)
-            server = _Server(family, address, self)
+            server = _Server(family, address, self, shared=self._shared)
             try:
                 server.begin()
             except RuntimeError as error:  # no thread can be had
@@ -164,9 +166,15 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     request_queue_size = 16
 
     def __init__(
-        self, family: socket.AddressFamily, address: Any, endpoint: PrometheusEndpoint
+        self,
+        family: socket.AddressFamily,
+        address: Any,
+        endpoint: PrometheusEndpoint,
+        *,
+        shared: bool,
     ) -> None:
         self.address_family = family
+        self._shared = shared
         self.endpoint = endpoint
         self._room = threading.BoundedSemaphore(MAX_CLIENTS)
         self._clients: dict[socket.socket, float] = {}  # since when (monotonic)
@@ -180,6 +188,12 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         except BaseException:
             self._close_bell()
             raise
+
+    def server_bind(self) -> None:
+        """Bind, beside other processes of this user where that was asked for."""
+        if self._shared:  # the system hands each connection to one of them
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
 
     def begin(self) -> None:
         self._thread.start()

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.metrics.view import Aggregation
 
+    from pepperpy_otel.metrics.multiprocess import Mirror
+
 Temporality = Literal["cumulative", "delta", "lowmemory"]
 HistogramAggregation = Literal["explicit_bucket_histogram", "base2_exponential_bucket_histogram"]
 
 #: Names of the consumers that want exemplars.
 PUSH = "push"
 PROMETHEUS = "prometheus"
+#: Collects only so that observable instruments are observed.
+MIRROR = "mirror"
 
 #: https://opentelemetry.io/docs/specs/otel/metrics/sdk_exporters/otlp/#additional-environment-variable-configuration
 _TEMPORALITIES: Mapping[str, Mapping[type, AggregationTemporality]] = {
@@ -50,6 +54,7 @@ class SharedReader(MetricReader):
         histogram_aggregation: As in
             ``OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION``.
         cardinality_limit: Attribute sets that one metric may have.
+        mirror: Where values are written for other processes; only of a cumulative reader.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class SharedReader(MetricReader):
         temporality: Temporality = "cumulative",
         histogram_aggregation: HistogramAggregation = "explicit_bucket_histogram",
         cardinality_limit: int = DEFAULT_CARDINALITY_LIMIT,
+        mirror: Mirror | None = None,
     ) -> None:
         aggregation: dict[type, Aggregation] = {}
         if histogram_aggregation == "base2_exponential_bucket_histogram":
@@ -68,6 +74,9 @@ class SharedReader(MetricReader):
             **reader_limits(cardinality_limit),
         )
         self.cardinality_limit = cardinality_limit
+        self.mirror = mirror
+        if mirror is not None:
+            mirror.refresh_with(lambda millis: self.collect_for(MIRROR, millis))
         self._closed = False
         self._received: MetricsData | None = None
         self._turn = threading.Lock()
@@ -115,12 +124,16 @@ class SharedReader(MetricReader):
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Answer ``None`` from now on."""
         self._closed = True
+        if self.mirror is not None:
+            self.mirror.close()
 
     def restart_in_child(self) -> None:
         """After a fork: a lock that nobody holds, and none of the parent's exemplars."""
         self._turn = threading.Lock()
         self._received = None
         self._memory.forget()
+        if self.mirror is not None:
+            self.mirror.restart_in_child()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,7 @@ def build_readers(
     histogram_aggregation: HistogramAggregation = "explicit_bucket_histogram",
     cumulative_needed: bool = True,
     cardinality_limit: int = DEFAULT_CARDINALITY_LIMIT,
+    mirror: Mirror | None = None,
 ) -> Readers:
     """The fewest readers that serve everybody.
 
@@ -155,8 +169,12 @@ def build_readers(
         cumulative_needed: Whether anybody reads besides the push: Prometheus, ``collect()``.
             If not, and the push is not cumulative, ``snapshot`` gives deltas too.
         cardinality_limit: Attribute sets that one metric may have.
+        mirror: Where the cumulative values are written for other processes.
     """
+    if temporality == "cumulative":
+        both = SharedReader(temporality, histogram_aggregation, cardinality_limit, mirror)
+        return Readers(both, both)
     push = SharedReader(temporality, histogram_aggregation, cardinality_limit)
-    if temporality == "cumulative" or not cumulative_needed:
+    if not cumulative_needed:
         return Readers(push, push)
-    return Readers(push, SharedReader(cardinality_limit=cardinality_limit))
+    return Readers(push, SharedReader(cardinality_limit=cardinality_limit, mirror=mirror))

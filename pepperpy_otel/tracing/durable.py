@@ -62,6 +62,23 @@ class Armed:
     enabled: Callable[[InstrumentationScope], bool] | None
 
 
+class Unrecorded(NonRecordingSpan):
+    """A span that the sampler has dropped, which still says what it was started with.
+
+    Whoever passes the context on has to know to whom (``correlation.hosts``), sampled or not.
+
+    Args:
+        context: Its identity.
+        kind: As for a span.
+        attributes: With which it was started.
+    """
+
+    def __init__(self, context: SpanContext, kind: SpanKind, attributes: Attributes) -> None:
+        super().__init__(context)
+        self.kind = kind
+        self.attributes = attributes
+
+
 class Home(Protocol):
     """What a tracer needs of its provider."""
 
@@ -110,7 +127,7 @@ class DurableTracer(Tracer):
             if armed.metrics is not None:
                 ended = armed.metrics.start_span(parent, result.decision)
             if result.decision is Decision.DROP:
-                return NonRecordingSpan(own)
+                return Unrecorded(own, kind, attributes)
             span = Span(
                 name=name,
                 context=own,

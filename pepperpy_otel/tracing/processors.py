@@ -49,6 +49,11 @@ class FanOut(SpanProcessor):
         self._added += (span_processor,)
         self._changed()
 
+    def remove_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Let go of one of those; harmless if it is not there."""
+        self._added = tuple(each for each in self._added if each is not span_processor)
+        self._changed()
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Tell all of them that a span has begun."""
         for processor in self._all:

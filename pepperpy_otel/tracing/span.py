@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
-from pepperpy_otel import _compat, _forks
+from pepperpy_otel import _compat, _failing, _forks
 from pepperpy_otel.tracing import values
 from pepperpy_otel.tracing.values import PLAIN
 
@@ -111,6 +111,8 @@ class Span(SdkSpan):
         escaped: bool = False,
     ) -> None:
         """Note an exception, also one that cannot be printed."""
+        if _failing.wanted:
+            _failing.remember(exception, self)
         more = values.plain_attributes(attributes)
         try:
             super().record_exception(exception, more, timestamp, escaped)

@@ -74,7 +74,7 @@ def test_bad_propagators_are_taken_out_and_named(repaired, value, left, problem)
     assert environ.get("OTEL_PROPAGATORS") == left
     (line,) = lines
     assert line.startswith(f"OTEL_PROPAGATORS={value!r} (environment) {problem}; use any of ")
-    assert "baggage, tracecontext" in line
+    assert "baggage, correlation, tracecontext" in line
 
 
 def test_a_propagator_that_cannot_be_loaded_is_taken_out(repaired, propagators):

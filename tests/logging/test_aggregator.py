@@ -19,7 +19,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from pepperpy_otel import _current
 from pepperpy_otel.logging import bus
-from pepperpy_otel.logging.aggregator import EVENT_LOGGER, SHOWN, LogAggregator
+from pepperpy_otel.logging.aggregator import EVENT_LOGGER, LogAggregator
+from pepperpy_otel.logging.answers import SHOWN
 from pepperpy_otel.logging.install import install
 from tests.logging.conftest import Collector, unhurried
 from tests.logging.test_attributes import VALUES, Half
@@ -264,7 +265,9 @@ class TestWindow:
             "by_logger": {},
             "by_event": {},
             "values": {},
+            "top": [],
             "errors": [],
+            "error_groups": [],
             "events": [],
             "evicted": 0,
             "complete": True,

@@ -368,3 +368,15 @@ def test_a_forked_child_lets_go_of_the_port(
         env={"PYTHONWARNINGS": "ignore"},
     )
     assert done.stdout.split() == ["200", "True", "0"], done.stderr
+
+
+def test_processes_that_answer_alike_share_a_port() -> None:
+    """The system hands each scrape to one of them; who does not share is turned away."""
+    first = PrometheusEndpoint("127.0.0.1", 0, lambda millis: None, shared=True)
+    host, port = first.start()
+    second = PrometheusEndpoint(host, port, lambda millis: None, shared=True)
+    assert second.start() == (host, port)
+    with pytest.raises(OSError):
+        PrometheusEndpoint(host, port, lambda millis: None).start()
+    first.stop()
+    second.stop()

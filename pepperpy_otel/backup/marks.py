@@ -1,0 +1,102 @@
+"""How far a replay has come, in a file, so that the next run goes on from there.
+
+One mark for each file and destination. It is written after what it speaks of was delivered: a
+replay that is killed repeats a little, and leaves nothing out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pepperpy_otel.backup.reading import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Bytes at the beginning of a file by which it is known again.
+_HEAD = 4096
+
+
+def default_path(source: Path, endpoint: str) -> Path:
+    """Beside what is replayed, one for each endpoint."""
+    digest = hashlib.sha256(endpoint.encode()).hexdigest()[:12]
+    name = f".replay-{digest}.state"
+    return source / name if source.is_dir() else source.with_name(f".{source.name}{name}")
+
+
+class Marks:
+    """What is done of each file.
+
+    Args:
+        path: Of the file with the marks.
+        endpoint: Where to; marks for another one do not count.
+
+    Attributes:
+        done: By file name.
+        trouble: Why the marks cannot be written, in one line; empty if they can.
+    """
+
+    def __init__(self, path: Path, endpoint: str) -> None:
+        self._path = path
+        self._endpoint = endpoint
+        self._heads: dict[str, str] = {}
+        self.done: dict[str, Place] = {}
+        self.trouble = ""
+
+    def load(self, files: Mapping[str, Path]) -> None:
+        """Read the marks of files that are still the same ones; anything else begins anew."""
+        given: Any = None
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            given = json.loads(self._path.read_bytes())
+        if not isinstance(given, dict) or given.get("endpoint") != self._endpoint:
+            return
+        for name, mark in dict(given.get("files", {})).items():
+            with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
+                place = Place(int(mark["offset"]), int(mark["lines"]), int(mark["items"]))
+                whole = place.offset <= files[name].stat().st_size
+                if whole and _head(files[name], place.offset) == mark["head"]:
+                    self.done[name] = place
+                    self._heads[name] = mark["head"]
+
+    def set(self, path: Path, place: Place) -> None:
+        """Everything before that place is done."""
+        known = self.done.get(path.name, Place())
+        self.done[path.name] = place
+        if known.offset < _HEAD:
+            self._heads[path.name] = _head(path, place.offset)
+
+    def save(self) -> None:
+        """Write the marks; where that cannot be, ``trouble`` says why and the replay goes on."""
+        files = {
+            name: {**place._asdict(), "head": self._heads[name]}
+            for name, place in self.done.items()
+        }
+        text = json.dumps({"endpoint": self._endpoint, "files": files})
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".replay-")
+        except OSError as error:
+            self.trouble = error.strerror or str(error)
+            return
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(self._path)
+        except OSError as error:
+            self.trouble = error.strerror or str(error)
+            Path(name).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """All is done: the next replay is a new one."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+
+def _head(path: Path, offset: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(min(_HEAD, offset))).hexdigest()
