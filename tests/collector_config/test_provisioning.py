@@ -115,6 +115,8 @@ def test_dashboards_are_where_compose_puts_them() -> None:
     path = provider["options"]["path"]
     compose = (CONFIG.parent / "docker-compose.yml").read_text(encoding="utf-8")
     assert f"./collector-config/grafana/dashboards:{path}:ro" in compose
-    assert "./collector-config/grafana/provisioning:/etc/grafana/provisioning:ro" in compose
+    for kind in ("datasources", "dashboards"):
+        mounted = f"grafana/provisioning/{kind}:/etc/grafana/provisioning/{kind}:ro"
+        assert f"./collector-config/{mounted}" in compose
     assert f"DEFAULT_HOME_DASHBOARD_PATH: {path}/pepperpy-home.json" in compose
     assert "pepperpy-home" in DASHBOARDS

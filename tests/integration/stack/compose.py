@@ -94,15 +94,6 @@ class Compose:
         lines = self.run("ps", "--all", "--format=json").splitlines()
         return {each["Service"]: each for each in map(json.loads, lines)}
 
-    def unwell(self) -> list[str]:
-        """Services that do not run, or whose health check does not say healthy."""
-        return [
-            name
-            for name, each in self.containers().items()
-            if name != "init"
-            and (each["State"] != "running" or each["Health"] not in ("", "healthy"))
-        ]
-
     def inspect(self, service: str) -> dict[str, Any]:
         """What the engine knows of a service's container."""
         name = self.containers()[service]["Name"]
