@@ -7,9 +7,9 @@ messages name what stands in it. ``GROUPS`` has the rows in the order of the doc
 
 from __future__ import annotations
 
-from pepperpy_otel._settings_capture import CAPTURE
 from pepperpy_otel._settings_correlation import CORRELATION
 from pepperpy_otel._settings_health import HEALTH
+from pepperpy_otel._settings_logs import LOGS
 from pepperpy_otel._settings_moving import MOVING
 from pepperpy_otel._settings_redaction import REDACTION
 from pepperpy_otel._settings_row import Row, argument, variable
@@ -151,33 +151,6 @@ EXPORTERS = (
     ),
 )
 
-LOGGING = (
-    argument(
-        "log_level",
-        "scalars.level",
-        None,
-        "Level (name or number) from which log records reach the telemetry; unset leaves the"
-        " app's own levels.",
-    ),
-    argument(
-        "console_logs",
-        "scalars.choice",
-        "none",
-        "What the app's console output becomes: `json`, one line a record; `text`; `none`, as it"
-        " was.",
-        what="a console format",
-        among=("json", "text", "none"),
-    ),
-    variable(
-        "OTEL_LOG_LEVEL",
-        "otel_log_level",
-        "scalars.level",
-        None,
-        "Level (name or number) of the loggers `opentelemetry` and `pepperpy_otel`; unset leaves"
-        " them.",
-    ),
-)
-
 TRACING = (
     argument(
         "sampler",
@@ -298,7 +271,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
     ("Traces", TRACING),
     ("Correlation", CORRELATION),
     ("Metrics", METRICS),
-    ("Logs", (*LOGGING, *CAPTURE)),
+    ("Logs", LOGS),
     ("Redaction", REDACTION),
     ("Instrumentation", INSTRUMENTATION),
     ("Health", HEALTH),

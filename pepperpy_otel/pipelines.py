@@ -110,6 +110,23 @@ def _limits(batch: BatchSettings) -> QueueLimits:
     )
 
 
+def endpoint_of(settings: Settings, signal: Signal) -> OtlpEndpoint:
+    """Where one signal goes, as the settings say."""
+    values = settings.otlp[signal]
+    return OtlpEndpoint(
+        url=values.endpoint,
+        headers=values.headers,
+        timeout=values.timeout,
+        compression=values.compression,
+        certificate=values.certificate,
+        client_key=values.client_key,
+        client_certificate=values.client_certificate,
+        insecure=values.insecure,
+        protocol=values.protocol,
+        grpc_retryable=settings.grpc_retryable_codes,
+    )
+
+
 def _otlp(
     settings: Settings,
     name: str,
@@ -125,18 +142,7 @@ def _otlp(
     stock: dict[Signal, OtlpEndpoint] = {}
     for signal in signals:
         values = settings.otlp[signal]
-        endpoint = OtlpEndpoint(
-            url=values.endpoint,
-            headers=values.headers,
-            timeout=values.timeout,
-            compression=values.compression,
-            certificate=values.certificate,
-            client_key=values.client_key,
-            client_certificate=values.client_certificate,
-            insecure=values.insecure,
-            protocol=values.protocol,
-            grpc_retryable=settings.grpc_retryable_codes,
-        )
+        endpoint = endpoint_of(settings, signal)
         # A credential provider makes a requests session or gRPC credentials for the stock
         # exporter, which finds it by its own variable.
         theirs = settings.exporter == "stock" or values.credential_provider is not None

@@ -73,9 +73,9 @@ def test_a_default_start_imports_nothing_heavy(content: str | None, tmp_path: Pa
     assert [name for name in modules if name.startswith(heavy)] == []
     assert [name for name in modules if name.startswith("pepperpy_otel._settings_")] == [
         "pepperpy_otel._settings_build",
-        "pepperpy_otel._settings_capture",
         "pepperpy_otel._settings_correlation",
         "pepperpy_otel._settings_health",
+        "pepperpy_otel._settings_logs",
         "pepperpy_otel._settings_moving",
         "pepperpy_otel._settings_otlp_build",
         "pepperpy_otel._settings_reading",

@@ -122,7 +122,7 @@ def _seconds(text: str) -> float:
 
 def _endpoints(options: argparse.Namespace) -> dict[Signal, OtlpEndpoint]:
     """Where each signal goes, with everything that the environment says about the way."""
-    from pepperpy_otel.delivery.endpoint import OtlpEndpoint
+    from pepperpy_otel.pipelines import endpoint_of
 
     if options.endpoint is None and not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         raise CommandError("give --endpoint URL, for example http://localhost:4318")
@@ -132,21 +132,7 @@ def _endpoints(options: argparse.Namespace) -> dict[Signal, OtlpEndpoint]:
     if options.header:
         arguments["headers"] = dict(options.header)
     settings = settings_here({k: v for k, v in arguments.items() if v is not None})
-    return {
-        signal: OtlpEndpoint(
-            url=values.endpoint,
-            headers=values.headers,
-            timeout=values.timeout,
-            compression=values.compression,
-            certificate=values.certificate,
-            client_key=values.client_key,
-            client_certificate=values.client_certificate,
-            insecure=values.insecure,
-            protocol=values.protocol,
-            grpc_retryable=settings.grpc_retryable_codes,
-        )
-        for signal, values in settings.otlp.items()
-    }
+    return {signal: endpoint_of(settings, signal) for signal in settings.otlp}
 
 
 def _hint(path: Path) -> str:
