@@ -13,6 +13,7 @@ another process may read at any time, also after the owner was killed in the mid
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import mmap
@@ -80,7 +81,8 @@ class CellFile:
 
     def _begin_chunk(self, size: int) -> None:
         # Written, not only extended: a store into a hole of a full disk is a SIGBUS.
-        os.pwrite(self._fd, bytes(size), self._size)
+        if os.pwrite(self._fd, bytes(size), self._size) < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         self._chunk = mmap.mmap(self._fd, size, offset=self._size)
         self._size += size
         self._chunk_size = size

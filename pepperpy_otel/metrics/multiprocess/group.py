@@ -81,10 +81,10 @@ class Group:
         """
         ended: list[Entry] = []
         living: list[tuple[int, Entry]] = []
-        if not self.directory.is_dir():
+        if not self._is_there():
             return ended, living
         with _forks.held_off(), self._locked(exclusive=False):
-            for path in self._files():
+            for path in self._files()[0]:
                 if path == own:
                     continue
                 alive = _is_alive(path)
@@ -96,18 +96,27 @@ class Group:
                     ended += found
         return ended, living
 
-    def _files(self) -> list[Path]:
-        """All files, without those that a later one contains."""
+    def _is_there(self) -> bool:
+        # Somebody else may have made it, for us to follow his links.
+        ours = (self.directory.parent, self.directory)
+        return self.directory.is_dir() and (not self._private or all(map(_is_private, ours)))
+
+    def _files(self) -> tuple[list[Path], list[Path]]:
+        """All files that count, and those that a later one contains."""
         found = sorted(self.directory.glob(f"*{SUFFIX}"))
         merged: set[str] = set()
         for path in found:
             if path.name.startswith(_ENDED):
                 merged |= _merged_names(path)
-        return [path for path in found if path.name not in merged]
+        counting = [path for path in found if path.name not in merged]
+        return counting, [path for path in found if path.name in merged]
 
     def _tidy(self) -> None:
         """Put what ended processes have left into one file: there may be thousands of them."""
-        files = self._files()
+        files, merged = self._files()
+        # Of one that was killed in here: they would count again when the file that names them goes.
+        for path in (*merged, *self.directory.glob(f"{_ENDED}*.tmp")):
+            path.unlink()
         dead = [path for path in files if not _is_alive(path)]
         if not any(not path.name.startswith(_ENDED) for path in dead):
             return
@@ -130,7 +139,7 @@ class Group:
 
     @contextlib.contextmanager
     def _locked(self, *, exclusive: bool) -> Iterator[None]:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(self.directory / "lock", flags, 0o600)
         try:
             kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
@@ -193,11 +202,14 @@ def make_private(directory: Path, *, strict: bool = True) -> None:
         OSError: It cannot be made, or is not ours.
     """
     directory.mkdir(mode=0o700, parents=not strict, exist_ok=True)
-    if not strict:
-        return
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if strict and not _is_private(directory):
         raise PermissionError(f"{directory} is not this user's alone")
+
+
+def _is_private(directory: Path) -> bool:
+    found = directory.lstat()
+    open_to_us = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return open_to_us and not found.st_mode & 0o077
 
 
 def base_directory() -> Path:
