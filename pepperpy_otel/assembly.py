@@ -215,7 +215,7 @@ def _from_settings(
         configurator=parts.configurators[2],
     )
     pipeline.start()
-    endpoint = fittings.serve_prometheus(settings, readers, ledger)
+    endpoint = fittings.serve_prometheus(settings, readers, ledger, own=metrics.own is not None)
     seats = (tracing, logs, metrics)
     renewers = [seat.own.replace_resource for seat in seats if seat.own is not None]
     if endpoint is not None:

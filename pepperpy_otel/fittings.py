@@ -47,9 +47,16 @@ def mirror_for_prometheus(settings: Settings) -> Mirror | None:
 
 
 def serve_prometheus(
-    settings: Settings, readers: Readers, ledger: Ledger
+    settings: Settings, readers: Readers, ledger: Ledger, *, own: bool = True
 ) -> PrometheusEndpoint | None:
-    """Start the Prometheus endpoint where one is asked for; a port that is taken is one line."""
+    """Start the Prometheus endpoint where one is asked for; a port that is taken is one line.
+
+    Args:
+        settings: They say where.
+        readers: What is shown.
+        ledger: Takes the undoing.
+        own: Whether the MeterProvider is ours: others tell nobody of their series.
+    """
     if settings.prometheus_port is None:
         return None
     from pepperpy_otel.metrics.exporter import PrometheusEndpoint
@@ -62,8 +69,10 @@ def serve_prometheus(
         data = snapshot.collect_for("prometheus", millis)
         return redaction.metrics(data if mirror is None else mirror.complete(data))
 
-    if mirror is not None:
+    if mirror is not None and own:
         mirror.begin()
+    elif mirror is not None:
+        mirror.leave()
     shared = mirror is not None and mirror.group is not None
     endpoint = PrometheusEndpoint(host, port, collect, shared=shared)
     try:

@@ -12,7 +12,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,14 @@ class Legacy:
     log_files: Sequence[str | os.PathLike[str]] = ()
     span_files: Sequence[str | os.PathLike[str]] = ()
     health: Callable[[], Any] | Mapping[str, Callable[[], Any]] | None = None
+
+    def __post_init__(self) -> None:
+        """One thing stands for a list of one."""
+        for name in ("functions", "handlers", "switches", "log_files", "span_files"):
+            given = getattr(self, name)
+            text = isinstance(given, (str, os.PathLike))
+            if text or not isinstance(given, Iterable) or (name == "switches" and _is_pair(given)):
+                object.__setattr__(self, name, (given,))
 
     @classmethod
     def of(cls, given: Any, complain: Callable[..., object] = warn) -> Legacy:
@@ -103,8 +111,8 @@ def switch_off(legacy: Legacy, ledger: Ledger) -> None:
         legacy: The old parts.
         ledger: Takes how each is switched on again.
     """
-    for off, on in legacy.switches:
-        _attempt(_name(off), lambda off=off, on=on: _switch(off, on, ledger))  # type: ignore[misc]
+    for pair in legacy.switches:
+        _attempt(_name(pair), lambda pair=pair: _switch(pair, ledger))  # type: ignore[misc]
     for item in (*legacy.handlers, *legacy.functions):
         _attempt(_name(item), lambda item=item: _silence(item, ledger))  # type: ignore[misc]
 
@@ -117,10 +125,12 @@ def _attempt(what: str, act: Callable[[], object]) -> None:
 
 
 def _name(item: Any) -> str:
+    item = item[0] if _is_pair(item) else item
     return item if isinstance(item, str) else str(getattr(item, "__qualname__", repr(item)))
 
 
-def _switch(off: Callable[[], object], on: Callable[[], object], ledger: Ledger) -> None:
+def _switch(pair: Switch, ledger: Ledger) -> None:
+    off, on = pair
     off()
     ledger.record(f"legacy: {_name(off)}, undone by {_name(on)}", lambda: (on(), None)[1])
 

@@ -246,6 +246,17 @@ def test_foreign_providers_are_watched_and_left(
     loggers.shutdown()
 
 
+def test_a_name_that_is_none_does_not_hurt_the_span() -> None:
+    """A provider of the SDK takes anything as one."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    names = Names()
+    names.add(["checkout"])
+    provider.add_span_processor(watching.SpanWatch(names))
+    odd: Any = ["checkout"]
+    provider.get_tracer("test").start_span(odd).end()
+    assert names.seen == {"checkout": None}
+
+
 def test_watchers_have_nothing_to_flush() -> None:
     """Nor to shut down."""
     for watch in (watching.SpanWatch(Names()), watching.RecordWatch(Names())):

@@ -208,6 +208,8 @@ def test_a_table_in_pyproject_names_files_too(
         ("no reference", "legacy='no reference' (argument) is not a reference"),
         ({"function": []}, "legacy: 'function' is unknown; use functions, handlers"),
         ((lambda: 1 / 0, on), "stays on (ZeroDivisionError"),
+        ({"functions": 3}, "3 stays on (TypeError: it is neither a function nor a handler)"),
+        ({"switches": [on]}, "on stays on (TypeError"),
     ],
 )
 def test_what_cannot_be_switched_off_is_one_line_and_stays_on(
@@ -266,6 +268,17 @@ def test_one_thing_needs_no_list(run: Callable[..., Telemetry], tmp_path: Path) 
     for given in (tmp_path / "app.log", CollectorRegistry(), Legacy()):
         assert run(given).settings.legacy is given
         pepperpy_otel.rollback()
+
+
+def test_nor_does_it_under_its_name() -> None:
+    """One function, handler, pair or path stands for a list of one."""
+    path, handler = Path("app.log"), logging.NullHandler()
+    assert Legacy.of(
+        {"functions": old_metric, "handlers": handler, "switches": (on, on)}
+    ) == Legacy(functions=(old_metric,), handlers=(handler,), switches=((on, on),))
+    assert Legacy(functions="a:b", log_files="x.log", span_files=path) == Legacy(
+        functions=("a:b",), log_files=("x.log",), span_files=(path,)
+    )
 
 
 class Holder:

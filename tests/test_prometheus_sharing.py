@@ -6,6 +6,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,3 +46,22 @@ def test_a_process_of_its_own_shares_nothing(configure: Configure, tmp_path: Pat
     metrics.get_meter("x").create_gauge("heat").set(1)
     assert "process_pid" not in page(telemetry).partition("# HELP heat")[2].partition("# HELP")[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_provider_of_the_app_is_not_shared(
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It tells nobody of its series: one line instead of a page that is another one each time."""
+    provider = MeterProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(metrics, "get_meter_provider", lambda: provider)
+    monkeypatch.setenv("PEPPERPY_OTEL_PROMETHEUS_DIRECTORY", str(tmp_path / "shared"))
+    telemetry = configure(prometheus_port=0)
+    assert "its MeterProvider is the application's own" in capsys.readouterr().err
+    assert not (tmp_path / "shared").exists()
+    provider.get_meter("x").create_counter("hits").add(2)
+    assert "\nhits_total{" in page(telemetry)
+    assert telemetry.rollback()
+    provider.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def new_metric_storage(
 
     Private: the reader's ``_instrument_class_*`` mappings. SDK 1.45.1 has no cardinality limit;
     there ``_attributes_aggregation`` of every stream is replaced by a bounded mapping, and where
-    somebody follows, by one that tells of each new aggregation.
+    somebody follows, by one that tells of each new aggregation. The locks of both and of exemplar
+    reservoirs (``_lock``) become re-entrant: a signal handler that measures in the middle of a
+    measurement would wait for its own thread for ever.
     """
     from opentelemetry.sdk.metrics._internal import metric_reader_storage
 
@@ -80,6 +83,7 @@ def _replace_streams(storage: Any, mapping: Callable[[Any], Any]) -> None:
             if instrument not in ready:
                 streams = find(instrument)
                 for stream in streams:
+                    stream._lock = threading.RLock()
                     stream._attributes_aggregation = mapping(stream)
                 ready[instrument] = streams
             return ready[instrument]
@@ -100,6 +104,12 @@ class _Series(dict[Any, Any]):
         self._overflow: Any = None
 
     def __setitem__(self, key: Any, aggregation: Any) -> None:
+        if key in self:  # a signal handler has come in between: its measurement is in that one
+            return
+        reservoir: Any = getattr(aggregation, "_reservoir", None)
+        for part in (aggregation, reservoir):
+            if hasattr(part, "_lock"):
+                part._lock = threading.RLock()
         if self._limit is None or len(self) < self._limit:
             self._tell(aggregation)
             super().__setitem__(key, aggregation)

@@ -40,7 +40,8 @@ def add_legacy(writer: Writer, legacy: Legacy) -> None:
     health = legacy.health
     if health is not None:
         several = health if isinstance(health, Mapping) else {_name(health): health}
-        state.add_records(writer, [_verdict(name, ask) for name, ask in several.items()])
+        for name, ask in several.items():
+            _attempt(writer, name, lambda name=name, ask=ask: _add_verdict(writer, name, ask))  # type: ignore[misc]
 
 
 def _attempt(writer: Writer, what: str, add: Callable[[], object]) -> None:
@@ -53,6 +54,10 @@ def _attempt(writer: Writer, what: str, add: Callable[[], object]) -> None:
 
 def _name(function: Any) -> str:
     return str(getattr(function, "__qualname__", "health"))
+
+
+def _add_verdict(writer: Writer, name: str, ask: Callable[[], Any]) -> None:
+    state.add_records(writer, [_verdict(name, ask)])
 
 
 def _verdict(name: str, ask: Callable[[], Any]) -> Record:

@@ -31,7 +31,8 @@ def gather(output: Path, sources: Sequence[Path]) -> BackupReport:
         OSError: Something cannot be read or written.
     """
     with Writer(output) as writer:
-        for source in sources:
+        # Named twice, as by settings that put both into one directory, it is there once.
+        for source in {source.resolve(): source for source in sources}.values():
             if spooled.segments(source):
                 add_spool(writer, source)
             if (manifest := Manifest.read(source)) is not None or files_in(source):

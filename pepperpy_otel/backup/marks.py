@@ -14,13 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pepperpy_otel.backup.reading import Place
+from pepperpy_otel.backup.reading import HEAD, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-#: Bytes at the beginning of a file by which it is known again.
-_HEAD = 4096
 
 
 def default_path(source: Path, endpoint: str) -> Path:
@@ -56,7 +53,8 @@ class Marks:
             given = json.loads(self._path.read_bytes())
         if not isinstance(given, dict) or given.get("endpoint") != self._endpoint:
             return
-        for name, mark in dict(given.get("files", {})).items():
+        marks = given.get("files")
+        for name, mark in marks.items() if isinstance(marks, dict) else ():
             with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
                 place = Place(int(mark["offset"]), int(mark["lines"]), int(mark["items"]))
                 whole = place.offset <= files[name].stat().st_size
@@ -64,12 +62,18 @@ class Marks:
                     self.done[name] = place
                     self._heads[name] = mark["head"]
 
-    def set(self, path: Path, place: Place) -> None:
-        """Everything before that place is done."""
-        known = self.done.get(path.name, Place())
-        self.done[path.name] = place
-        if known.offset < _HEAD:
-            self._heads[path.name] = _head(path, place.offset)
+    def set(self, name: str, place: Place, head: bytes) -> None:
+        """Everything before that place is done.
+
+        Args:
+            name: Of the file.
+            place: How far it was read.
+            head: How it begins; the path may be another file's by now.
+        """
+        known = self.done.get(name, Place())
+        self.done[name] = place
+        if known.offset < HEAD:
+            self._heads[name] = hashlib.sha256(head[: place.offset]).hexdigest()
 
     def save(self) -> None:
         """Write the marks; where that cannot be, ``trouble`` says why and the replay goes on."""
@@ -99,4 +103,4 @@ class Marks:
 
 def _head(path: Path, offset: int) -> str:
     with path.open("rb") as file:
-        return hashlib.sha256(file.read(min(_HEAD, offset))).hexdigest()
+        return hashlib.sha256(file.read(min(HEAD, offset))).hexdigest()

@@ -20,10 +20,14 @@ NAME = "before-logs"
 SCOPE = "pepperpy_otel.backup.before"
 #: Characters of a line that are kept: the rest of a longer one is another record.
 LONGEST_LINE = 64 * 1024
+#: Levels of a JSON line; a deeper one stays text: protobuf would refuse all that go with it.
+DEEPEST = 20
 #: Under which names JSON lines have what, the first one counts.
 _TIME = ("timestamp", "time", "ts", "asctime", "@timestamp")
 _LEVEL = ("level", "levelname", "severity", "log.level")
 _MESSAGE = ("message", "msg", "event", "body")
+#: Nanoseconds in the year 5000: no number is a later time.
+_LATEST = 1e20
 _FRACTION = re.compile(r"[.,](\d+)")
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
@@ -59,9 +63,16 @@ def _record(text: str) -> Record:
             given = json.loads(text)
         except (ValueError, RecursionError):
             given = None
-        if isinstance(given, dict):
+        if isinstance(given, dict) and _is_shallow(given, DEEPEST):
             return _structured(given)
     return Record(0.0, body=text)
+
+
+def _is_shallow(given: Any, levels: int) -> bool:
+    if isinstance(given, (dict, list)):
+        members = given.values() if isinstance(given, dict) else given
+        return levels > 0 and all(_is_shallow(each, levels - 1) for each in members)
+    return True
 
 
 def _structured(given: dict[str, Any]) -> Record:
@@ -94,10 +105,10 @@ def _is_hex(text: str) -> bool:
 def seconds(given: Any) -> float:
     """UNIX seconds of what stands for a time: a number (s, ms, µs or ns) or ISO 8601; else 0."""
     if isinstance(given, (int, float)) and not isinstance(given, bool):
-        value = float(given)
+        value = float(given) if 0 <= given <= _LATEST else 0.0  # JSON has infinities, too
         while value > 1e11:  # after the year 5000: it is in a smaller unit
             value /= 1000
-        return value if value >= 0 else 0.0
+        return value
     # Python 3.10 knows no Z, no comma before the fraction, and only fractions of six digits.
     text = _FRACTION.sub(lambda match: f".{match[1]:0<6.6}", str(given).replace("Z", "+00:00"))
     try:

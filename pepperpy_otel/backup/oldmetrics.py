@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pepperpy_otel.backup.records import nanos, put_attributes
 from pepperpy_otel.delivery.files.fields import message_class
+from pepperpy_otel.delivery.outcome import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,11 +28,23 @@ def add(writer: Writer, registry: Any) -> None:
     """
     now = nanos(time.time())
     for family in registry.collect():
-        message = message_class("metrics")()
-        scope = message.resource_metrics.add().scope_metrics.add()
-        scope.scope.name = SCOPE
-        _fill(scope.metrics.add(), family, now)
-        writer.add("metrics", message.SerializeToString(), name=NAME)
+        try:
+            body = _request(family, now)
+        except Exception as error:  # what a collector of the application's own gives
+            writer.complaints.append(
+                one_line(f"metric {family.name!r} could not be kept ({error})")
+            )
+        else:
+            writer.add("metrics", body, name=NAME)
+
+
+def _request(family: Any, now: int) -> bytes:
+    message = message_class("metrics")()
+    scope = message.resource_metrics.add().scope_metrics.add()
+    scope.scope.name = SCOPE
+    _fill(scope.metrics.add(), family, now)
+    body: bytes = message.SerializeToString()
+    return body
 
 
 def _fill(metric: Any, family: Any, now: int) -> None:

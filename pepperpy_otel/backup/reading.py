@@ -7,7 +7,9 @@ manifest.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 MAX_LINE = 64 * 1024 * 1024
 #: Names of files with OTLP lines; a Collector's file exporter is told ``….json`` as often.
 SUFFIXES = (".jsonl", ".json")
+#: Bytes at the beginning of a file by which it is known again.
+HEAD = 4096
 _CHUNK = 1024 * 1024
 
 
@@ -66,6 +70,7 @@ class Progress:
         unreadable: Numbers of the first lines that hold no request, and how many there are.
         torn: Bytes at the end that are no whole line.
         digest: Of all bytes.
+        head: The first of them.
         ended: Whether its end was reached.
     """
 
@@ -76,7 +81,14 @@ class Progress:
     torn: int = 0
     torn_why: str = ""
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    head: bytes = b""
     ended: bool = False
+
+    def take(self, read: bytes) -> None:
+        """Some more bytes were read."""
+        self.digest.update(read)
+        if len(self.head) < HEAD:
+            self.head = (self.head + read)[:HEAD]
 
 
 class Reader:
@@ -101,11 +113,13 @@ class Reader:
         self, path: Path, *, state: bool = False, done: Mapping[str, Place] | None = None
     ) -> None:
         self.manifest = Manifest.read(path) if path.is_dir() else None
+        self._inodes: dict[Path, int] = {}
         self.files = [path]
         if self.manifest is not None:
             self.files = [path / name for name in _ordered(self.manifest, state=state)]
         elif path.is_dir():
             self.files = files_in(path)
+            self._inodes = {file: file.stat().st_ino for file in self.files}
         self.progress: dict[str, Progress] = {}
         self._done = {} if done is None else done
 
@@ -113,21 +127,33 @@ class Reader:
         for path in self.files:
             progress = self.progress[path.name] = Progress()
             try:
-                file = path.open("rb")
+                file = self._open(path)
             except FileNotFoundError:
                 continue  # the manifest knows it: a complaint at the end
             with file:
                 yield from self._in_file(file, path.name, progress)
+
+    def _open(self, path: Path) -> BinaryIO:
+        """Open a file, also one that was put aside since the directory was looked at."""
+        file = path.open("rb")
+        wanted = self._inodes.get(path)
+        if wanted is None or os.fstat(file.fileno()).st_ino == wanted:
+            return file
+        file.close()
+        for other in files_in(path.parent):
+            if other.stat().st_ino == wanted:
+                return other.open("rb")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
     def _in_file(self, file: BinaryIO, name: str, progress: Progress) -> Iterator[Item]:
         done = self._done.get(name, Place())
         progress.lines, progress.items = done.lines, done.items
         left = done.offset
         while left > 0 and (chunk := file.read(min(left, _CHUNK))):
-            progress.digest.update(chunk)
+            progress.take(chunk)
             left -= len(chunk)
         while line := file.readline(MAX_LINE):
-            progress.digest.update(line)
+            progress.take(line)
             if len(line) == MAX_LINE and not line.endswith(b"\n"):
                 self._pass_over(file, progress)
                 continue
@@ -153,15 +179,19 @@ class Reader:
         rest = b"-"
         while rest and not rest.endswith(b"\n"):
             rest = file.readline(_CHUNK)
-            progress.digest.update(rest)
+            progress.take(rest)
         _complain(progress, b"\n", f"longer than {MAX_LINE} bytes")
 
-    def complaints(self) -> list[str]:
-        """What is wrong with the files that were read, a line each."""
+    def complaints(self, *, so_far: bool = False) -> list[str]:
+        """What is wrong with the files that were read, a line each.
+
+        Args:
+            so_far: Whether not all was read, so that nothing can be missing yet.
+        """
         found: list[str] = []
         for name, progress in self.progress.items():
             found += _of_lines(name, progress)
-        if self.manifest is not None:
+        if self.manifest is not None and not so_far:
             for name, progress in self.progress.items():
                 found += self._of_manifest(name, progress, self.manifest)
         return found

@@ -119,14 +119,15 @@ class Replay:
                 if not self._send(item):
                     break
                 done = self._reader.progress[item.name]
-                self._marks.set(self._files[item.name], Place(item.offset, done.lines, done.items))
+                place = Place(item.offset, done.lines, done.items)
+                self._marks.set(item.name, place, done.head)
                 self._tell()
         finally:
             self._marks.save()
             for sender in self._senders.values():
                 sender.close()
-        if not self.report.error:
-            self.report.complaints += self._reader.complaints()
+        # Also when it is broken off: the next run begins behind the lines that cannot be read.
+        self.report.complaints += self._reader.complaints(so_far=bool(self.report.error))
         if self.report:
             self._marks.remove()
         elif self._marks.trouble:

@@ -27,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
         CommandError: There is nothing to read from, or nothing can be written.
     """
     options = _parse(argv)
+    if not options.output:  # of a variable that is not set; as a path it would be this directory
+        raise CommandError("--output is empty; name a directory")
     sources = [Path(text) for text in options.sources] or _sources_of_settings()
     for source in sources:
         if not source.is_dir():

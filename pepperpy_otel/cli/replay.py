@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
         CommandError: There is nothing at the path, or the endpoint is no endpoint.
     """
     options = _parse(argv)
+    if not options.path:  # of a variable that is not set; as a path it would be this directory
+        raise CommandError("PATH is empty; name a backup, a directory or a file")
     path = Path(options.path)
     if not path.exists():
         raise CommandError(f"{path}: there is no such file or directory")

@@ -155,6 +155,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
             up.error("--processes goes with neither --profile nor --engine")
         if options.binaries and not options.processes:
             up.error("--binaries is for --processes")
+        if options.binaries and not options.binaries.is_dir():
+            up.error(f"--binaries {options.binaries}: there is no such directory")
     return options
 
 

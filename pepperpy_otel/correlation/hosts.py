@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MESSAGING = "@messaging"
 _RECEIVER = create_key("pepperpy-otel-receiver")
 _URLS = ("url.full", "http.url")
+#: Ports that a URL does not name.
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NAMES = (("server.address", "server.port"), ("net.peer.name", "net.peer.port"))
 
 
@@ -102,12 +104,17 @@ def going_to(host: str, context: Context | None = None) -> Context:
 
 def receivers_in(attributes: Mapping[str, Any]) -> Iterator[Receiver]:
     """Everybody whom the attributes of a client's span name; what cannot be read is nobody."""
+    ports: dict[str, int | None] = {}
     for name in _URLS:
         if name in attributes:
-            yield receiver_of(attributes[name])
+            receiver = receiver_of(attributes[name])
+            ports[receiver.host] = receiver.port
+            yield receiver
     for name, port in _NAMES:
         if name in attributes:
-            yield Receiver(_host(attributes[name]), _port(attributes.get(port)))
+            host = _host(attributes[name])
+            # Instrumentations name the port only where it is not the usual one.
+            yield Receiver(host, _port(attributes.get(port, ports.get(host))))
 
 
 def receiver_of(url: object) -> Receiver:
@@ -115,7 +122,8 @@ def receiver_of(url: object) -> Receiver:
     if isinstance(url, str) and "\\" not in url and url.isprintable() and " " not in url:
         try:
             parts = urlsplit(url)
-            return Receiver(_host(parts.hostname), parts.port)
+            port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+            return Receiver(_host(parts.hostname), port)
         except ValueError:
             pass
     return Receiver("")

@@ -73,7 +73,7 @@ class Attributes:
 
 
 class CorrelationSpanProcessor(SpanProcessor):
-    """Puts them on each span when it starts.
+    """Puts them on each span when it starts; what the app has set itself stays.
 
     Args:
         attributes: What becomes of baggage.
@@ -86,8 +86,10 @@ class CorrelationSpanProcessor(SpanProcessor):
         """Look at the context in which the span starts."""
         context = get_current() if parent_context is None else parent_context
         if (key := _key or _find_key()) and (baggage := context.get(key)):
+            own = span.attributes or ()
             for name, value in self._attributes.of(baggage).items():
-                span.set_attribute(name, value)
+                if name not in own:
+                    span.set_attribute(name, value)
 
 
 class CorrelationLogProcessor(LogRecordProcessor):

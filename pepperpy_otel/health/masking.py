@@ -24,7 +24,7 @@ _SECRET = (
     r"client[_-]?secret|credentials?|authorization|auth|cookie|session[_-]?id|sas|signature"
 )
 _SECRET_KEY = re.compile(rf"(?:^|[^a-z])(?:{_SECRET})(?:[_-](?:key|value|hash))?$", re.IGNORECASE)
-_URL = r"([a-z][a-z0-9+.-]*://)"
+_URL = r"(://)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user:password@host, and scheme://token@host; a password may hold an unescaped @.
     (re.compile(rf"{_URL}([^\s/:@'\"]*):[^\s/'\"]*@", re.IGNORECASE), rf"\1\2:{MASK}@"),
@@ -32,8 +32,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     (
         re.compile(
-            rf"((?:\b|[_-])(?:{_SECRET})['\"]?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&'\"\])}}]+)",
-            re.IGNORECASE,
+            rf"((?:\b|[_-])(?:{_SECRET})['\"]?\s*[=:]\s*)"
+            r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&'\"\])}]+)",
+            re.IGNORECASE | re.DOTALL,
         ),
         rf"\1{MASK}",
     ),

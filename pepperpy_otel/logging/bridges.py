@@ -9,6 +9,7 @@ was.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import datetime
@@ -87,7 +88,17 @@ def is_bridged(record: logging.LogRecord) -> bool:
     if bridged is None or bridged[0] != record.name:
         return False
     handling.bridged = None
-    return bridged[1] in safe_text(record.msg)
+    event, shown = bridged[1], safe_text(record.msg)
+    return event in shown or any(form in shown for form in _forms(event))
+
+
+def _forms(event: str) -> tuple[str, ...]:
+    """The event as renderers write it that escape: in JSON, as Python shows it."""
+    return (
+        json.dumps(event)[1:-1],
+        json.dumps(event, ensure_ascii=False)[1:-1],
+        repr(event)[1:-1],
+    )
 
 
 def _level(name: Any) -> int:

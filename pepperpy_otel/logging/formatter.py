@@ -119,7 +119,7 @@ class JsonFormatter(BaseJsonFormatter):
             "service": self._service(),
         }
         if (found := correlation_id()) is not None:
-            line["correlation_id"] = found
+            line["correlation_id"] = redaction.text(found)
         if (exception := _exception(record)) is not None:
             line["exception"] = exception
         if record.stack_info:
@@ -179,7 +179,7 @@ class TextFormatter(logging.Formatter):
         if trace_id is not None:
             parts.append(f"trace_id={trace_id} span_id={span_id}")
         if (found := correlation_id()) is not None:
-            parts.append(f"correlation_id={found}")
+            parts.append(f"correlation_id={redaction.text(found)}")
         return " ".join(parts)
 
 

@@ -23,17 +23,25 @@ _HARD = (
 )
 #: After these it depends.
 _SOFT = (
-    r"token|credentials?|auth|cookie|session[_-]?(?:id|key)|j?sessionid|signature|sig|sas|csrf|jwt"
-    r"|x-amz-credential|(?<![a-z])(?:pass|pw|sid|otp|pin|cvv|cvc)"
+    r"token|credentials?|auth|cookie|session[_-]?(?:id|key)|(?:j?session|phpsess)id|signature|sig|sas"
+    r"|csrf|jwt|x-amz-credential|(?<![a-z])(?:pass|pw|sid|otp|pin|cvv|cvc)"
 )
 _SUFFIX = r"(?:[_-]?(?:value|hash|b64|text))?\d*"
-#: Quotes around the name, perhaps escaped; the sign.
-_SIGN = r"(?:\\*['\"])?\s{0,8}(?P<sign>=>|:=|[:=])\s{0,8}b?"
-#: In quotes to the closing ones, of which a text that was cut off may have none; in brackets; or
-#: to what ends it: a space, or a separator before the next name.
+#: A quote, perhaps escaped; of what is JSON within JSON several times.
+_QUOTE = r"\\{0,63}['\"]"
+#: The closing one: as the opening one, and not escaped once more.
+_CLOSE = r"(?:(?<!\\)(?P=open)|$)"
+#: Quotes around the name, the brackets of a subscript; the sign.
+_SIGN = rf"(?:{_QUOTE})?\]?\s{{0,8}}(?P<sign>=>|:=|[:=])\s{{0,8}}b?"
+#: Brackets with others in them, some levels deep; without their end up to that of the line.
+_PLAIN = r"[^\[\]{}\n]"
+_INNER = rf"[\[{{](?:{_PLAIN}|[\[{{]{_PLAIN}*[\]}}])*[\]}}]"
+_GROUP = rf"[\[{{](?:{_PLAIN}|{_INNER})*(?:[\]}}]|[^\n]*)"
+#: In quotes to the closing ones, of which a text that was cut off may have none; in brackets,
+#: likewise; or to what ends it: a space, or a separator before the next name.
 _VALUE = (
-    r"(?:(?P<open>\\*['\"])(?P<quoted>.*?)(?:(?P=open)|$)"
-    r"|(?P<group>\[[^\]\n]*\]|\{[^}\n]*\})"
+    rf"(?:(?P<open>{_QUOTE})(?P<quoted>.*?){_CLOSE}"
+    rf"|(?P<group>{_GROUP})"
     rf"|(?P<bare>{NOT_YET}(?:[^\s,;&'\"<>\\]|[,;&](?![\s,;&]|$|[\w.%-]{{1,64}}[=:])|\\(?!n))+))"
 )
 _ASSIGNED = re.compile(
@@ -42,8 +50,8 @@ _ASSIGNED = re.compile(
 #: Headers whose value goes on to the end of the line; as a pair in a tuple after a comma.
 _HEADER = re.compile(
     r"(?i:\b(?:authorization|(?:set[-_])?cookie)s?)"
-    rf"(?:\\*['\"])?\s{{0,8}}(?::|=|=>|(?<=['\"]),)\s{{0,8}}b?"
-    r"(?:(?P<open>\\*['\"])(?P<quoted>.*?)(?:(?P=open)|$)"
+    rf"(?:{_QUOTE})?\]?\s{{0,8}}(?::|=|=>|(?<=['\"]),)\s{{0,8}}b?"
+    rf"(?:(?P<open>{_QUOTE})(?P<quoted>.*?){_CLOSE}"
     rf"|(?P<bare>{NOT_YET}[^\s'\"\[{{][^\n'\"]*))",
     re.MULTILINE,
 )
@@ -51,14 +59,23 @@ _SCHEME = re.compile(
     r"(?i:\b(?P<scheme>bearer|basic|negotiate|digest|apikey)[ +]\s{0,8})"
     rf"(?P<bare>{NOT_YET}[\w.~+/=:-]{{6,}})"
 )
+#: A text in quotes as shells, SQL and Python write it; without an end up to that of the line.
+_LITERAL = r"'(?:[^'\\]|\\[\s\S]|'')*'|\"(?:[^\"\\]|\\[\s\S]|\"\")*\"|['\"][^\n]*"
+#: On a command line, or in the list of arguments that subprocess quotes in its errors.
 _OPTION = re.compile(
-    rf"--?(?:[a-z0-9]{{1,32}}[-_]){{0,4}}(?:{_HARD}|token|credentials?|auth)\s{{1,8}}"
-    rf"(?P<bare>{NOT_YET}(?!-)[^\s'\"]+|'[^']*'|\"[^\"]*\")",
+    rf"--?(?:[a-z0-9]{{1,32}}[-_]){{0,4}}(?:{_HARD}|token|credentials?|auth)"
+    r"(?:\s{1,8}|['\"],\s{0,8}b?(?=['\"]))"
+    rf"(?P<bare>{NOT_YET}(?!-)[^\s'\"]+|{_LITERAL})",
+    re.IGNORECASE,
+)
+#: A pair in parentheses, as Python shows headers: ``(b'x-api-key', b'…')``.
+_PAIR = re.compile(
+    rf"\(b?['\"][\w.-]{{0,64}}(?:{_HARD}|{_SOFT}){_SUFFIX}['\"],\s?b?(?P<bare>{_LITERAL})(?=\))",
     re.IGNORECASE,
 )
 _SQL = re.compile(
     r"\b(?:password|passphrase|identified\s{1,8}by(?:\s{1,8}password)?|pwd)\s{1,8}(?:=\s{0,8})?"
-    r"(?P<bare>'[^']*'|\"[^\"]*\")",
+    rf"(?P<bare>{_LITERAL})",
     re.IGNORECASE,
 )
 #: What stands for a secret and is none: a parameter of SQL, a placeholder, nothing, a mask.
@@ -90,6 +107,7 @@ def redact_assignments(text: str, count: Count) -> str:
 
     text = _ASSIGNED.sub(replaced, text)
     text = _OPTION.sub(_all("assignment", count), text)
+    text = _PAIR.sub(_all("assignment", count), text)
     return _SQL.sub(_all("assignment", count), text)
 
 

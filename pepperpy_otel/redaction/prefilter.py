@@ -20,13 +20,17 @@ _has_digits = re.compile(r"[2-6]\d{3}[ -]?\d{4}").search
 #: In lower case, part of every word that stands before a secret.
 _WORDS = (
     *("pass", "secret", "token", "key", "cred", "auth", "cookie", "sess", "signature"),
-    *("earer", "basic", "negotiate", "identified", "-pwd", "pwd "),
+    *("earer", "basic", "negotiate", "digest ", "identified", "-pwd", "pwd "),
 )
-#: Shorter ones only right before the sign, perhaps with a quote or a space between.
+#: Shorter ones only before the sign, with what may stand between. Signs are rare, and looked for
+#: first; behind a short word, a suffix, a digit, a quote, a bracket or a space.
 _SHORT = "pwd|sig|sas|jwt|sid|otp|pin|cvv|cvc"
+_has_end = re.compile(
+    rf"[=:](?:(?<=(?:{_SHORT}).)|(?<=pw.)|(?<=csrf.)|(?<=[\s\d'\"\]].)"
+    r"|(?<=(?:hash|text).)|(?<=value.))"
+).search
 _has_short = re.compile(
-    rf"[=:](?:(?<=(?:{_SHORT}).)|(?<=(?:{_SHORT})['\" ].)|(?<=(?:{_SHORT})\\['\"].)"
-    r"|(?<=pw.)|(?<=pw['\" ].)|(?<=csrf.)|(?<=csrf['\" ].))"
+    rf"(?:{_SHORT}|pw|csrf)(?:[_-]?(?:value|hash|b64|text))?\d*(?:\\{{0,63}}['\"])?\]?\s{{0,8}}[=:]"
 ).search
 #: As they are: a URL's userinfo or a mail address, encoded pieces, tokens.
 _SIGNS = ("@", "%", "eyJ", "-----BEGIN", *JOINED)
@@ -48,4 +52,6 @@ def is_suspicious(text: str) -> bool:
     if _has_sign(text) or has_prefix(text) or has_capitals(text) or _has_digits(text):
         return True
     lower = text.lower()
-    return _has_word(lower) or _has_short(lower) is not None
+    if _has_word(lower):
+        return True
+    return _has_end(lower) is not None and _has_short(lower) is not None

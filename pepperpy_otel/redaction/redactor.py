@@ -7,6 +7,7 @@ raises for is too. No lock, so that no thread and no fork waits here.
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,20 @@ if TYPE_CHECKING:
 _KEPT = 1024
 _KEPT_TEXTS = 4096
 _LONGEST_KEPT = 256
+#: Characters that the keys of a set have together that is remembered, and keys in it.
+_LONGEST_SET = 4096
+_LARGEST_SET = 128
 #: What has no text in it.
 _SILENT = frozenset((bool, float, type(None)))
+
+
+class _Calling(threading.local):
+    on = False
+
+
+#: Whether this thread is in a function of the user's. What that logs or traces itself would be
+#: shown to it again, without end.
+_calling = _Calling()
 
 
 class Withheld(Exception):
@@ -156,6 +169,8 @@ class Redactor:
         return redact_encoded(text, self._finds)
 
     def _finds(self, decoded: str) -> bool:
+        if not is_suspicious(decoded):
+            return False
         found: list[str] = []
         for detect in self._detectors:
             detect(decoded, found.append)
@@ -211,9 +226,10 @@ class Redactor:
     def _check_keys(self, keys: tuple[Any, ...]) -> bool:
         if any(type(key) is not str or self.key(key)[0] is not Verdict.ORDINARY for key in keys):
             return False
-        if len(self._key_sets) >= _KEPT:
-            self._key_sets.clear()
-        self._key_sets.add(keys)
+        if len(keys) <= _LARGEST_SET and sum(map(len, keys)) <= _LONGEST_SET:
+            if len(self._key_sets) >= _KEPT:
+                self._key_sets.clear()
+            self._key_sets.add(keys)
         return True
 
     def key(self, key: str) -> tuple[Verdict, str]:
@@ -224,9 +240,10 @@ class Redactor:
             known = (verdict, key if verdict is Verdict.ALLOWED else self.look(key))
             if known[1] != key:  # one that is a secret itself is not kept
                 return (Verdict.SECRET if verdict is Verdict.SECRET else Verdict.TELLING, known[1])
-            if len(self._keys) >= _KEPT:
-                self._keys.clear()
-            self._keys[key] = known
+            if len(key) <= _LONGEST_KEPT:
+                if len(self._keys) >= _KEPT:
+                    self._keys.clear()
+                self._keys[key] = known
         return known
 
     def value(self, value: Any, key: str = "") -> Any:
@@ -238,14 +255,21 @@ class Redactor:
 
     def called(self, key: str, value: Any) -> Any:
         """What the user's functions make of a value; withheld if one raises or says nothing."""
-        for callback in self._callbacks:
-            try:
+        if not self._callbacks:
+            return value
+        if _calling.on:
+            return self.withheld(BY_CALLBACK)
+        _calling.on = True
+        try:
+            for callback in self._callbacks:
                 value = callback(key, value)
-            except Exception as error:
-                _say("the value for which a function given as redact= raised", error)
-                return self.withheld(BY_CALLBACK)
-            if value is None:
-                return self.withheld(BY_CALLBACK)
+                if value is None:
+                    return self.withheld(BY_CALLBACK)
+        except Exception as error:
+            _say("the value for which a function given as redact= raised", error)
+            return self.withheld(BY_CALLBACK)
+        finally:
+            _calling.on = False
         return value
 
 

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from pepperpy_otel.redaction.marks import Count
 
 #: A password may hold an unescaped ``@`` or ``/``; digits and a slash behind the colon are a port.
+#: The ``@`` is part of each match: a repetition before a character is given up quickly.
 _USERINFO = re.compile(
     r"(?P<start>://[^\s/:@'\"<>]{0,256}:(?!\d{1,5}(?:/|$)))"
-    rf"(?P<password>{NOT_YET}[^\s@'\"<>]{{1,1024}}(?:@[^\s@/'\"<>:]{{0,256}})*?)"
-    r"(?=@[\w.\-\[(%*])"
+    rf"{NOT_YET}[^\s@'\"<>]{{1,1024}}@(?:[^\s@/'\"<>:]{{0,256}}@)*(?=[\w.\-\[(%*])"
 )
-_TOKEN = re.compile(rf"(?P<start>://)(?P<password>{NOT_YET}[^\s/:@'\"<>]{{16,1024}})(?=@)")
+_TOKEN = re.compile(rf"(?P<start>://){NOT_YET}[^\s/:@'\"<>]{{16,1024}}@")
 #: Oracle's way, and Go's: ``user/password@//host``, ``user:password@tcp(host)``.
 _DSN = re.compile(
     r"(?P<start>:(?:thin|oci):[\w.$#-]{1,64}/|\b[\w.-]{1,64}:)"
-    rf"(?P<password>{NOT_YET}[^\s@/'\"]{{1,256}})(?=@(?://|tcp\(|unix\(|udp\())"
+    rf"{NOT_YET}[^\s@/'\"]{{1,256}}@(?=//|tcp\(|unix\(|udp\()"
 )
 _PIECES = re.compile(r"([&;?#\s,'\"<>]+)")
 
@@ -39,7 +39,7 @@ def redact_urls(text: str, count: Count) -> str:
 
     def replaced(match: re.Match[str]) -> str:
         count("url")
-        return match["start"] + IN_URL
+        return f"{match['start']}{IN_URL}@"
 
     for pattern in (_USERINFO, _TOKEN, _DSN):
         text = pattern.sub(replaced, text)
@@ -62,6 +62,8 @@ def _piece(piece: str, finds: Callable[[str], bool]) -> str:
     if "%" not in piece:
         return piece
     decoded = unquote_plus(piece)
+    if decoded == piece:
+        return piece
     if not finds(decoded) and not ("%" in decoded and finds(unquote_plus(decoded))):
         return piece
     name, sign, _ = piece.partition("=")

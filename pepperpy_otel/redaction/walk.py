@@ -69,7 +69,9 @@ class Walk:
             return self._redactor.withheld(BY_DEPTH)
         if isinstance(value, Mapping):
             return self.mapping(value, depth + 1)
-        if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, (Sequence, Set)):
+        if isinstance(value, (str, bytes, bytearray, memoryview)) or not isinstance(
+            value, (Sequence, Set)
+        ):
             return self._leaf(key, value)
         return self._members(key, value, depth + 1, listed=listed)
 
@@ -79,11 +81,14 @@ class Walk:
             return self._redactor.withheld(BY_DEPTH)
         # Headers as servers have them: pairs of name and value in a list.
         named = listed and len(given) == 2
+        fields = getattr(values, "_fields", ()) if isinstance(values, tuple) else ()
         kept: list[Any] = []
         for place, value in enumerate(given):
             if place and self._names_secret(given[place - 1], option=not named):
                 self._redactor.count("key")
                 kept.append(mark("key"))
+            elif len(fields) == len(given):  # a named tuple; what is encoded has no names
+                kept.append(self.member(text_of(fields[place]), value, depth)[1])
             else:
                 kept.append(self._any(key, value, depth, listed=True))
         if all(one is other for one, other in zip(given, kept, strict=True)):
@@ -110,7 +115,7 @@ class Walk:
             return called
         if isinstance(called, int):
             return self._number(called)
-        if isinstance(called, (bytes, bytearray)):
+        if isinstance(called, (bytes, bytearray, memoryview)):
             text = bytes(called).decode("latin-1")
             found = self._redactor.look(text)
             return called if found == text else found.encode("latin-1")

@@ -71,6 +71,15 @@ class Daemon:
         """Its pid file."""
         return self.directory / "run" / f"{self.name}.json"
 
+    @property
+    def _old_log(self) -> Path:
+        return self.log.with_suffix(".log.1")
+
+    @property
+    def files(self) -> list[Path]:
+        """All that is written here about it, whether it is there or not."""
+        return [self.log, self._old_log, self.file]
+
     def known(self) -> Record | None:
         """What was written down at its start, whether it still runs or not."""
         try:
@@ -88,7 +97,7 @@ class Daemon:
         for path in (self.log, self.file):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+            self.log.replace(self._old_log)
         # The servers read OTEL_* for their own telemetry; what is set there is the app's.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
         done = subprocess.run(

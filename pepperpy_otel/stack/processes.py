@@ -6,6 +6,7 @@ started otherwise. Nobody starts again what ends: that is what containers or a s
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import shutil
 import time
@@ -30,7 +31,11 @@ POLL_SECONDS = 0.1
 ANSWER_SECONDS = 2.0
 #: The Collector hands over what it has; Prometheus writes its head.
 STOP_SECONDS = 20.0
-OWN = (DATA, "etc", "logs", "run", "secrets")
+#: What lies in the stack's directory besides what belongs to one server.
+OWN = (
+    *("etc/collector-token.yaml", "etc/grafana", "etc/prometheus"),
+    *("secrets/grafana_password", "secrets/otlp_token", "secrets/redaction_key"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +133,21 @@ def down(directory: Path) -> list[str]:
 
 
 def remove_data(directory: Path) -> None:
-    """Remove what the stack has made in its directory, and nothing else that lies there."""
-    for name in OWN:
-        shutil.rmtree(directory / name, ignore_errors=True)
+    """Remove what the stack has made in its directory, and nothing else that lies there.
+
+    The directory may be one in which somebody else has a ``data`` or ``logs`` of his own, too.
+    """
+    servers = [server.name for server in SERVERS]
+    files = [path for name in servers for path in Daemon(name, directory).files]
+    made = [*(directory / DATA / name for name in servers), *(directory / name for name in OWN)]
+    for path in (*made, *files):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for parent in {path.parent for path in (*made, *files)}:
+        with contextlib.suppress(OSError):  # it is not there, or holds what is not ours
+            parent.rmdir()
 
 
 def any_known(directory: Path) -> bool:

@@ -83,7 +83,7 @@ def gather(environ: Mapping[str, str], remembered: Mapping[str, str], file: Path
 
 def _read(file: Path) -> dict[str, str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
     pairs = (line.partition("=") for line in lines if line.startswith(PREFIX))

@@ -84,6 +84,52 @@ def test_quantiles_of_a_summary(tmp_path: Path) -> None:
     assert [(each.quantile, each.value) for each in point.quantile_values] == [(0.5, 1.5)]
 
 
+def test_a_collector_of_others_costs_itself_only(tmp_path: Path) -> None:
+    """Buckets that go down are no histogram."""
+    from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+
+    class Collector:
+        def collect(self) -> Any:
+            yield HistogramMetricFamily("odd", "s", buckets=[("1", 5.0), ("+Inf", 2.0)])
+            yield HistogramMetricFamily(
+                "bad", "s", buckets=[("1", 5.0), ("+Inf", 2.0)], sum_value=1
+            )
+            yield GaugeMetricFamily("good", "s", value=1)
+
+    registry = CollectorRegistry()
+    registry.register(Collector())  # type: ignore[arg-type]
+    report = backup(tmp_path, legacy=Legacy(registry=registry))
+    assert [line.partition(" could")[0] for line in report.complaints] == [
+        "metric 'odd'",
+        "metric 'bad'",
+    ]
+    assert list(metrics_in(tmp_path / "before-metrics.jsonl")) == ["good"]
+
+
+def test_an_answer_that_cannot_be_kept_costs_itself_only(tmp_path: Path) -> None:
+    """What an old function gives may raise when it is looked at."""
+
+    class Angry:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    health = {"bad": Angry, "good": lambda: True}
+    report = backup(tmp_path, legacy=Legacy(health=health))
+    assert report.complaints == ("bad could not be kept (RuntimeError: no)",)
+    assert '"good"' in (tmp_path / "health.jsonl").read_text()
+
+
+def test_a_line_that_nests_deeply_stays_text(tmp_path: Path) -> None:
+    """And those that go with it are kept as what they are."""
+    log = tmp_path / "app.log"
+    deep = '{"x": ' * 200 + "1" + "}" * 200
+    log.write_text(f'{{"message": "a"}}\n{deep}\n{{"message": "b", "x": [{{"y": 1}}]}}\n')
+    report = backup(tmp_path / "b", legacy=Legacy(log_files=[log]))
+    assert report.manifest is not None
+    assert not report.manifest.lost
+    assert bodies_in(tmp_path / "b" / "before-logs.jsonl") == ["a", deep, "b"]
+
+
 def test_lines_of_log_files(tmp_path: Path) -> None:
     """Plain ones as they are, JSON lines with time, level and trace; any bytes; any number."""
     path = tmp_path / "app.log"
@@ -128,6 +174,10 @@ def test_lines_of_log_files(tmp_path: Path) -> None:
         ("2026-09-21T13:33:20.123456789Z", 1789997600.123456),
         ("2026-09-21 13:33:20,5", 1789997600.5),
         ("yesterday", 0.0),
+        (float("inf"), 0.0),
+        (float("nan"), 0.0),
+        (10**400, 0.0),
+        (-1, 0.0),
         (None, 0.0),
     ],
 )
@@ -171,10 +221,11 @@ def test_spans_in_json_lines(tmp_path: Path) -> None:
         + json.dumps(simple).encode()
         + b'\n{"name": "no ids"}\n{"trace_id": "'
         + b"a" * 40
-        + b'", "span_id": "1", "name": "x"}\n'
+        + b'", "span_id": "1", "name": "x"}\n{"trace_id": -1, "span_id": 1, "name": "x"}\n'
+        + json.dumps({**simple, "start": 10**30}).encode()
     )
     report = backup(tmp_path / "backup", legacy=Legacy(span_files=[path]))
-    assert report.complaints == (f"{path}: 3 lines are no spans",)
+    assert report.complaints == (f"{path}: 5 lines are no spans",)
     assert names_in(tmp_path / "backup" / "before-traces.jsonl") == ["inner", "otlp", "simple"]
     first, _, last = (
         TracesData.FromString(request.body).resource_spans[0]

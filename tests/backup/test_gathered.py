@@ -21,7 +21,8 @@ def test_spools_files_and_backups_come_together(tmp_path: Path) -> None:
     (tmp_path / "files" / "traces.1.jsonl").write_bytes(spans_line("rotated").rstrip())
     make_backup(tmp_path / "old", 1)
     (tmp_path / "nothing").mkdir()
-    sources = [tmp_path / name for name in ("spool", "files", "old", "nothing")]
+    (tmp_path / "link").symlink_to(tmp_path / "old")  # the same once more
+    sources = [tmp_path / name for name in ("spool", "files", "old", "link", "nothing")]
     report = gather(tmp_path / "new", sources)
     spool.close()
     names = names_in(tmp_path / "new" / "traces.jsonl")

@@ -42,6 +42,20 @@ def test_a_directory_without_a_manifest_is_read_from_the_oldest_file(tmp_path: P
     assert [name for name, _ in read(tmp_path)[0]] == names
 
 
+def test_files_that_are_put_aside_meanwhile_are_read_all_the_same(tmp_path: Path) -> None:
+    """As ``otlp-file`` rotates in a process that runs; what comes after the look is left out."""
+    names = ["traces.jsonl", "traces.1.jsonl", "traces.2.jsonl"]
+    for age, name in enumerate(names):
+        (tmp_path / name).write_bytes(spans_line(*"x" * (age + 1)))
+        os.utime(tmp_path / name, (1_000_000 - age, 1_000_000 - age))
+    reader = Reader(tmp_path)
+    (tmp_path / names[2]).replace(tmp_path / "gone")
+    (tmp_path / names[1]).replace(tmp_path / names[2])
+    (tmp_path / names[0]).replace(tmp_path / names[1])
+    (tmp_path / names[0]).write_bytes(spans_line(*"12345"))
+    assert [item.items for item in reader] == [2, 1]
+
+
 def test_a_cut_off_file_gives_what_is_whole(tmp_path: Path) -> None:
     """And says what is not, against the manifest too."""
     manifest = make_backup(tmp_path, 3)

@@ -136,14 +136,51 @@ def test_a_file_that_is_another_one_by_now_begins_anew(tmp_path: Path, sink: Htt
         assert replay(path, sink).skipped == 0
 
 
-@pytest.mark.parametrize("marks", ["nonsense", "[]", '{"endpoint": 1}', "files"])
+def test_a_file_that_is_put_aside_in_the_middle_is_not_taken_for_its_successor(
+    tmp_path: Path, sink: HttpSink
+) -> None:
+    """Marks are of what was read: the new file of the name begins anew."""
+    path = tmp_path / "traces.jsonl"
+    path.write_bytes(spans_line("a") + spans_line("b"))
+
+    class Rotating(Clock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if not (tmp_path / "traces.1.jsonl").exists():
+                path.replace(tmp_path / "traces.1.jsonl")
+                path.write_bytes(spans_line("c") + spans_line("d"))
+
+    clock = Rotating()
+    sink.answers = [Answer(503), Answer(200), Answer(401)]
+    assert Replay(tmp_path, endpoints(sink.url), clock=clock, sleep=clock.sleep).run().error
+    sink.answers = [Answer(200)]
+    sink.requests.clear()
+    assert replay(tmp_path, sink)
+    assert {"c", "d"} <= set(sent(sink))
+
+
+def test_lines_that_cannot_be_read_are_said_before_it_breaks_off(
+    tmp_path: Path, sink: HttpSink
+) -> None:
+    """The run that goes on from there passes over them, and would say that all is well."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(spans_line("a") + b"nonsense\n" + spans_line("b"))
+    sink.answers = [Answer(200), Answer(401)]
+    report = replay(path, sink)
+    assert "401" in report.error
+    assert ["1 lines cannot be read" in line for line in report.complaints] == [True]
+
+
+@pytest.mark.parametrize("marks", ["nonsense", "[]", '{"endpoint": 1}', "files", "no files"])
 def test_marks_that_cannot_be_read_are_none(tmp_path: Path, sink: HttpSink, marks: str) -> None:
     """Then all is sent: at least once."""
     path = tmp_path / "x.jsonl"
     path.write_bytes(spans_line("a"))
-    if marks == "files":
+    if marks in ("files", "no files"):
         endpoint = " ".join(sorted(each.shown for each in endpoints(sink.url).values()))
-        broken = {"gone.jsonl": {"offset": 1, "lines": 1, "items": 1, "head": ""}, "x.jsonl": 3}
+        broken: Any = 5
+        if marks == "files":
+            broken = {"gone.jsonl": {"offset": 1, "lines": 1, "items": 1, "head": ""}, "x.jsonl": 3}
         marks = json.dumps({"endpoint": endpoint, "files": broken})
     (tmp_path / "marks").write_text(marks)
     assert replay(path, sink, marks=tmp_path / "marks").delivered["traces"] == 1

@@ -64,6 +64,7 @@ def test_what_is_not_whole_is_a_finding(here: Path, capsys: pytest.CaptureFixtur
     ("arguments", "message"),
     [
         (["--from", "missing"], "--from missing: there is no such directory"),
+        (["--output", ""], "--output is empty; name a directory"),
         ([], "there is no spool and no directory of otlp-file here; use --from DIR"),
         (["--from", "bad"], "manifest.json is no manifest"),
         (["--from", "taken", "--output", "taken"], "holds traces.jsonl, which is no backup"),

@@ -143,6 +143,7 @@ def test_progress_is_shown(
     ("arguments", "message"),
     [
         (["missing", "--endpoint", "http://x"], "missing: there is no such file or directory"),
+        (["", "--endpoint", "http://x"], "PATH is empty; name a backup, a directory or a file"),
         (["x.jsonl"], "give --endpoint URL, for example http://localhost:4318"),
         (["x.jsonl", "--endpoint", "nonsense"], "endpoint"),
         (["bad", "--endpoint", "http://x"], "manifest.json is no manifest"),

@@ -61,6 +61,7 @@ def terminal(monkeypatch):
         (["up", "--processes", "--profile", "demo"], "--processes goes with neither --profile nor"),
         (["up", "--processes", "--engine", "docker"], "--processes goes with neither --profile"),
         (["up", "--binaries", "/opt"], "--binaries is for --processes"),
+        (["up", "--processes", "--binaries", "/no"], "--binaries /no: there is no such directory"),
     ],
 )
 def test_wrong_use(argv, said, capsys):

@@ -48,10 +48,10 @@ def test_the_list(patterns: str, host: str, port: int | None, allowed: bool) -> 
 @pytest.mark.parametrize(
     ("url", "host", "port"),
     [
-        ("http://Example.COM/path", "example.com", None),
+        ("http://Example.COM/path", "example.com", 80),
         ("https://example.com.:8443/", "example.com", 8443),
-        ("http://user:word@example.com/", "example.com", None),
-        ("http://good.com@evil.org/", "evil.org", None),
+        ("http://user:word@example.com/", "example.com", 80),
+        ("https://good.com@evil.org/", "evil.org", 443),
         ("http://[::1]:80/", "::1", 80),
         ("http://evil.org\\@good.com/", "", None),
         ("http://good.com\t.evil.org/", "", None),
@@ -132,3 +132,27 @@ def test_a_list_says_what_is_on_it() -> None:
     """And lists of the same patterns are equal."""
     assert Hosts(("a", "b")) == Hosts(("a", "b"))
     assert repr(Hosts(("a",))) == "Hosts(patterns=('a',))"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "allowed"),
+    [
+        ({"url.full": "https://good.com/v1"}, True),
+        ({"url.full": "https://good.com/v1", "server.address": "good.com"}, True),
+        ({"url.full": "http://good.com/v1", "server.address": "good.com"}, False),
+        ({"url.full": "https://good.com/v1", "server.port": 8443}, True),
+        (
+            {
+                "url.full": "https://good.com/",
+                "server.address": "good.com",
+                "server.port": 8443,
+            },
+            False,
+        ),
+        ({"server.address": "good.com"}, False),
+    ],
+)
+def test_the_usual_port_of_a_url_is_known(attributes: dict[str, Any], allowed: bool) -> None:
+    """An entry with a port lets through who is called by a URL that leaves it out."""
+    context = _speaking(SpanKind.CLIENT, attributes)
+    assert Hosts(("good.com:443",)).allow_from(context) is allowed

@@ -9,6 +9,7 @@ import pytest
 
 from pepperpy_otel.correlation import use_correlation_id
 from pepperpy_otel.logging.formatter import JsonFormatter, TextFormatter
+from pepperpy_otel.redaction import Redactor, active
 
 
 def _record(message: str) -> logging.LogRecord:
@@ -41,3 +42,15 @@ def test_text_is_not_turned_around(active: str, wide: bool) -> None:
 def test_an_indented_line_keeps_its_form() -> None:
     """Whoever asks for several lines gets them."""
     assert "\n" in JsonFormatter(json_indent=1).format(_record("ä"))
+
+
+def test_an_id_that_is_a_secret_is_taken_out() -> None:
+    """It may be a stranger's, and a card's number."""
+    end = active.activate(Redactor())
+    try:
+        with use_correlation_id("4111-1111-1111-1111"):
+            line = json.loads(JsonFormatter().format(_record("said")))
+            assert line["correlation_id"] == "[redacted:card]"
+            assert "4111-" not in TextFormatter().format(_record("said"))
+    finally:
+        end()

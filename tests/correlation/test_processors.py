@@ -199,6 +199,14 @@ def test_what_is_there_already_is_not_said_twice() -> None:
     assert Record.attributes == {"a": "mine", "b": "2"}
 
 
+def test_baggage_does_not_replace_what_the_app_says(configure: Callable[..., Telemetry]) -> None:
+    """A stranger sends baggage; what a span was started with is the app's."""
+    recorded = Recorded(configure, baggage_attributes=["tenant", "shop"])
+    with bind(tenant="strange", shop="7"):
+        pepperpy_otel.get_tracer("t").start_span("span", attributes={"tenant": "mine"}).end()
+    assert recorded.attributes() == [{"tenant": "mine", "shop": "7"}]
+
+
 def test_without_the_module_of_baggage_there_is_none(
     run_python: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:

@@ -84,6 +84,28 @@ def test_structlog_over_the_standard_library_is_taken_once(
     assert records[0].attributes["order"] == 12
 
 
+@pytest.mark.parametrize("event", ['say "hi"', "Grüße", "two\nlines", "back\\slash", 'it\'s "so"'])
+@pytest.mark.parametrize(
+    "renderer",
+    [
+        structlog.processors.JSONRenderer(),
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+        structlog.processors.KeyValueRenderer(),
+    ],
+)
+def test_what_a_renderer_escapes_is_taken_once(
+    configure: Configure, receiver: Receiver, renderer: Any, event: str
+) -> None:
+    """The rendered line is known again, though it spells the event otherwise."""
+    structlog.configure(
+        processors=[structlog_processor(), renderer],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    configure(log_level="INFO")
+    structlog.get_logger("shop").error(event)
+    assert [record.body for record in logs(receiver)] == [event]
+
+
 def test_a_record_that_never_came_hides_no_other_one(
     configure: Configure, receiver: Receiver
 ) -> None:

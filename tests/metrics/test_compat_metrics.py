@@ -12,6 +12,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from pepperpy_otel import _compat
+from pepperpy_otel.metrics.provider import MeterProvider
+from pepperpy_otel.metrics.reader import SharedReader
 from tests.metrics.conftest import RESOURCE, points
 
 
@@ -224,6 +226,32 @@ def test_an_older_sdks_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         {"otel.metric.overflow": True, "seen": True},
     ]
     assert kept["x"] is kept["y"]
+
+
+def test_a_measurement_may_cut_into_another_one() -> None:
+    """As that of a signal handler: it waits for no lock of its own thread, and both count."""
+    reader = SharedReader()
+    armed = MeterProvider()
+    armed.arm(resource=RESOURCE, readers=[reader])
+    histogram = armed.get_meter("m").create_histogram("h")
+    storage = armed._consumer._storages[reader]
+    histogram.record(1)
+    (stream,) = storage._get_or_init_view_instrument_match(histogram)
+    (aggregation,) = stream._attributes_aggregation.values()
+    done = threading.Event()
+
+    def cut_in() -> None:
+        with aggregation._lock, stream._lock, aggregation._reservoir._lock:
+            histogram.record(1)
+            histogram.record(1, {"new": 1})
+        for key in list(stream._attributes_aggregation):  # as after having been cut into
+            stream._attributes_aggregation[key] = object()
+        done.set()
+
+    threading.Thread(target=cut_in, daemon=True).start()
+    assert done.wait(10)
+    assert sorted(point.count for point in points(reader.collect_for("push"), "h")) == [1, 2]
+    armed.disarm()
 
 
 def test_two_threads_that_meet_get_the_same_bounded_stream(

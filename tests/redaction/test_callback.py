@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pepperpy_otel
-from pepperpy_otel.redaction import Redactor
+from pepperpy_otel.logging.formatter import JsonFormatter
+from pepperpy_otel.redaction import Redactor, active
 from tests.redaction.telling import tell
 
 if TYPE_CHECKING:
@@ -102,3 +103,36 @@ def test_several_are_asked_one_after_the_other() -> None:
     """Each gets what the one before has made of the value."""
     redactor = Redactor([lambda k, v: v.replace("a", "b"), lambda k, v: v.replace("b", "c")])
     assert redactor.text("a b", "x") == "c c"
+
+
+class _Printing(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.setFormatter(JsonFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+def test_a_function_that_logs_is_not_asked_about_its_own_lines() -> None:
+    """They would be shown to it without end; what it logs is withheld."""
+    printing, logger = _Printing(), logging.getLogger("app.judging")
+    logger.addHandler(printing)
+    asked = []
+
+    def judge(key: str, value: Any) -> Any:
+        asked.append(key)
+        assert len(asked) < 100
+        logger.warning("judging %s", PRIVATE)
+        return value
+
+    end = active.activate(Redactor([judge]))
+    try:
+        logger.warning("said")
+    finally:
+        end()
+        logger.removeHandler(printing)
+    assert len(asked) < 10
+    assert PRIVATE not in "".join(printing.lines)
+    assert any('"message": "said"' in line for line in printing.lines)

@@ -170,12 +170,16 @@ def test_not_waiting(up, monkeypatch, capsys):
 def test_down_with_the_data(up, directory, capsys):
     """--volumes removes what the stack has made, and nothing else that lies there."""
     cli.main(up)
-    (directory / "mine.txt").write_text("")
+    mine = [directory / name for name in ("mine.txt", "data/mine.csv", "logs/mine.log")]
+    for path in mine:
+        path.write_text("")
 
     assert cli.main(["stack", "down", "--volumes", "--yes"]) == 0
 
     assert "its data is removed" in capsys.readouterr().out
-    assert sorted(path.name for path in directory.iterdir()) == ["lock", "mine.txt"]
+    left = [path for path in directory.rglob("*") if not path.is_dir()]
+    assert sorted(left) == sorted([directory / "lock", *mine])
+    assert sorted(path.name for path in directory.iterdir()) == ["data", "lock", "logs", "mine.txt"]
 
 
 def test_two_stacks(up, directory, tmp_path, free_ports, monkeypatch, capsys):

@@ -12,7 +12,8 @@ def test_the_environment_comes_first(tmp_path):
     """Before what the stack was started with, which comes before the file .env."""
     file = tmp_path / ".env"
     file.write_text(
-        "# mine\nSTACK_BIND='127.0.0.2'\nSTACK_LOKI_PORT=1\nSTACK_JAEGER_PORT = 2\nOTHER=3\n"
+        "# f\u00fcr mich\nSTACK_BIND='127.0.0.2'\nSTACK_LOKI_PORT=1\nSTACK_JAEGER_PORT = 2\nX=3\n",
+        encoding="latin-1",
     )
     remembered = {"STACK_LOKI_PORT": "4", "STACK_GRAFANA_PORT": "5"}
     environ = {"STACK_GRAFANA_PORT": "6", "HOME": "/"}

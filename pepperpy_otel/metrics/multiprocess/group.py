@@ -66,6 +66,14 @@ class Group:
                 self._tidy()
                 return CellFile(self.directory / f"{os.getpid()}-{secrets.token_hex(6)}{SUFFIX}")
 
+    def is_there(self) -> bool:
+        """Whether the directory exists, and nobody else made it for us to follow his links."""
+        ours = (self.directory.parent, self.directory) if self._private else ()
+        try:
+            return all(map(_is_private, ours)) and self.directory.is_dir()
+        except FileNotFoundError:
+            return False
+
     def read(self, own: Path | None) -> tuple[list[Entry], list[tuple[int, Entry]]]:
         """What the other processes have counted.
 
@@ -81,7 +89,7 @@ class Group:
         """
         ended: list[Entry] = []
         living: list[tuple[int, Entry]] = []
-        if not self._is_there():
+        if not self.is_there():
             return ended, living
         with _forks.held_off(), self._locked(exclusive=False):
             for path in self._files()[0]:
@@ -95,11 +103,6 @@ class Group:
                 else:
                     ended += found
         return ended, living
-
-    def _is_there(self) -> bool:
-        # Somebody else may have made it, for us to follow his links.
-        ours = (self.directory.parent, self.directory)
-        return self.directory.is_dir() and (not self._private or all(map(_is_private, ours)))
 
     def _files(self) -> tuple[list[Path], list[Path]]:
         """All files that count, and those that a later one contains."""
@@ -116,7 +119,7 @@ class Group:
         files, merged = self._files()
         # Of one that was killed in here: they would count again when the file that names them goes.
         for path in (*merged, *self.directory.glob(f"{_ENDED}*.tmp")):
-            path.unlink()
+            path.unlink(missing_ok=True)
         dead = [path for path in files if not _is_alive(path)]
         if not any(not path.name.startswith(_ENDED) for path in dead):
             return
@@ -135,7 +138,7 @@ class Group:
         # From here on the names in it are not read any more, whatever becomes of this process.
         unfinished.rename(self.directory / f"{name}{SUFFIX}")
         for path in dead:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _locked(self, *, exclusive: bool) -> Iterator[None]:
@@ -208,8 +211,8 @@ def make_private(directory: Path, *, strict: bool = True) -> None:
 
 def _is_private(directory: Path) -> bool:
     found = directory.lstat()
-    open_to_us = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-    return open_to_us and not found.st_mode & 0o077
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return ours and not found.st_mode & 0o077
 
 
 def base_directory() -> Path:

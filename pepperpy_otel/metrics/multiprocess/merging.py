@@ -58,8 +58,8 @@ def with_others(
 ) -> MetricsData:
     """The metrics of this process and those of the others.
 
-    Exponential histograms of this one are left out: those of two processes have no boundaries in
-    common, so that the mirrored ones stand for them. What names one process is taken from the
+    Exponential histograms of this one are left out where there are mirrored ones to stand for them:
+    those of two processes have no boundaries in common. What names one process is taken from the
     resource. Points of one metric are put into one, since a page gives all of them the same labels.
 
     Args:
@@ -91,7 +91,10 @@ def _own(found: ResourceMetrics, others: dict[_Key, _Found]) -> ResourceMetrics:
             metrics=[
                 _joined(_with_pid(metric), others.pop(_key(scope.scope, metric), None))
                 for metric in scope.metrics
-                if not isinstance(metric.data, ExponentialHistogram)
+                if not (
+                    isinstance(metric.data, ExponentialHistogram)
+                    and _key(scope.scope, metric, Histogram.__name__) in others
+                )
             ],
         )
         for scope in found.scope_metrics
@@ -126,9 +129,9 @@ def _with_pid(metric: Metric) -> Metric:
     return replace(metric, data=replace(metric.data, data_points=points))
 
 
-def _key(scope: InstrumentationScope, metric: Metric) -> _Key:
+def _key(scope: InstrumentationScope, metric: Metric, kind: str = "") -> _Key:
     """What two processes' metrics have in common that are one."""
-    kind = type(metric.data).__name__ + str(getattr(metric.data, "is_monotonic", ""))
+    kind = kind or type(metric.data).__name__ + str(getattr(metric.data, "is_monotonic", ""))
     attributes = names.labels((scope.attributes or {}).items())
     named = (scope.name, scope.version or "", scope.schema_url or "", *sorted(attributes.items()))
     return (*named, metric.name, metric.unit or "", kind)

@@ -48,7 +48,10 @@ class Mirror:
         self._fresh()
 
     def _fresh(self) -> None:
-        self._lock = threading.Lock()
+        # Re-entrant: a signal handler may measure in the middle of a measurement.
+        self._lock = threading.RLock()
+        self._following = False
+        self._new: list[tuple[Stream, Any]] = []
         self._file: CellFile | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,25 +73,40 @@ class Mirror:
         """
         if self.group is None or self._closed:
             return
-        try:
-            with self._lock:
-                cells = self._open(self.group).add(_key(stream), len(stream.bounds) + 2)
-        except Exception as error:
-            self._give_up(error)
-        else:
-            _tie(stream, aggregation, cells, self._lock)
+        self._new.append((stream, aggregation))
+        self.begin()
 
     def begin(self) -> None:
         """Open the file now: what is only observed would wait for a collection for ever."""
+        try:
+            with self._lock:
+                if self.group is not None and not self._following:
+                    self._following = True  # what cuts in here leaves its own to us
+                    try:
+                        self._follow_new(self._open(self.group))
+                    finally:
+                        self._following = False
+        except Exception as error:
+            self._give_up(error)
+
+    def leave(self) -> None:
+        """Belong to no group after all: a page that claims to be all workers' would be wrong."""
         if self.group is not None:
-            try:
-                with self._lock:
-                    self._open(self.group)
-            except Exception as error:
-                self._give_up(error)
+            self.group = None
+            warn(
+                "the Prometheus page shows this process's values only: its MeterProvider is the"
+                " application's own, of which other processes learn nothing"
+            )
+
+    def _follow_new(self, file: CellFile) -> None:
+        while self._new:
+            stream, aggregation = self._new.pop()
+            cells = file.add(_key(stream), len(stream.bounds) + 2)
+            _tie(stream, aggregation, cells, self._lock)
 
     def _give_up(self, error: Exception) -> None:
         self.group = None
+        self._new.clear()
         if isinstance(error, OSError):
             warn(
                 "the Prometheus page shows this process's values to no other one: %s;"
@@ -131,7 +149,7 @@ class Mirror:
         """
         own = None if self._file is None else self._file.path
         group = self.group or self.children
-        if group is None or (own is None and not group.directory.is_dir()):
+        if group is None or (own is None and not group.is_there()):
             return data
         ended, living = group.read(own)
         if own is not None:
@@ -180,7 +198,7 @@ def _key(stream: Stream) -> bytes:
     return json.dumps(said, sort_keys=True, default=str).encode()
 
 
-def _tie(stream: Stream, aggregation: Any, cells: Cells, lock: threading.Lock) -> None:
+def _tie(stream: Stream, aggregation: Any, cells: Cells, lock: threading.RLock) -> None:
     if stream.observed:
         collect = aggregation.collect
 

@@ -92,3 +92,11 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OSError, match="No space"):
         CellFile(tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_nearly_full_disk_is_a_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system writes what there is room for, and says so."""
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: len(data) - 1)
+    with pytest.raises(OSError, match="No space"):
+        CellFile(tmp_path / "a")
+    assert not (tmp_path / "a").exists()

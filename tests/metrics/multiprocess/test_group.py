@@ -83,6 +83,24 @@ def test_files_that_were_merged_are_not_counted_twice(
     assert [entry.numbers for entry in group.read(None)[0]] == [(2.0,)]
 
 
+def test_what_a_killed_one_has_left_is_not_counted_later(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that names the old ones goes into a newer one, and they are still there."""
+    write(group, COUNTER, 2).close()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            group.open()
+    CellFile(group.directory / "ended-half.tmp").close()
+    write(group, COUNTER, 3).close()
+
+    group.open().close()
+
+    assert [entry.numbers for entry in group.read(None)[0]] == [(5.0,)]
+    assert not list(group.directory.glob("*.tmp"))
+
+
 def test_an_ended_file_of_garbage_hides_nothing(group: Group) -> None:
     """What names no files, or none that can be read, takes none away."""
     write(group, COUNTER, 2).close()
@@ -120,6 +138,23 @@ def test_a_directory_of_others_is_refused(tmp_path: Path) -> None:
         groups.make_private(directory)
     groups.make_private(tmp_path / "new")
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_of_others_is_not_read(tmp_path: Path) -> None:
+    """Its lock may be a link to where we would make a file for them."""
+    base = tmp_path / "base"
+    group = Group(base / "group")
+    assert not group.is_there()
+    group.directory.mkdir(parents=True)
+    (group.directory / "lock").symlink_to(tmp_path / "made")
+
+    base.chmod(0o777)
+    assert group.read(None) == ([], [])
+    for directory in (base, group.directory):
+        directory.chmod(0o700)
+    with pytest.raises(OSError, match="symbolic links"):
+        group.read(None)
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.fixture

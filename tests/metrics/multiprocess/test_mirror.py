@@ -244,6 +244,30 @@ def test_another_failure_is_reported(start: Start, monkeypatch: pytest.MonkeyPat
     assert worker.samples()[key("c_total")] == 1
 
 
+def test_a_measurement_may_cut_into_another_one(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a signal handler, while the main thread opens the file, or writes into it."""
+    worker, other = start(), start()
+    handled = worker.meter.create_counter("handled")
+    opened = Group.open
+
+    def cut_into(group: Group) -> Any:
+        handled.add(1)  # this one is not shared: its series is only followed after it
+        return opened(group)
+
+    monkeypatch.setattr(Group, "open", cut_into)
+    worker.meter.create_counter("c").add(1)
+    monkeypatch.undo()
+    with worker.mirror._lock:
+        handled.add(2)
+        worker.meter.create_counter("late").add(3)
+
+    found = other.samples()
+    assert found[key("handled_total")] == 2
+    assert (found[key("c_total")], found[key("late_total")]) == (1, 3)
+
+
 def test_a_file_without_a_thread_still_has_the_counts(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +363,17 @@ def test_a_parent_shows_what_its_children_have_counted(start: Start) -> None:
     assert parent.samples()[key("c_total")] == 2
     parent.meter.create_counter("c").add(1)
     assert parent.samples()[key("c_total")] == 3
+    parent.provider.disarm()
+
+
+def test_a_parent_keeps_its_own_exponential_histograms(start: Start) -> None:
+    """It mirrors nothing: there is nothing else to stand for them."""
+    child = start()
+    child.meter.create_counter("c").add(2)
+    parent = Worker(None, histogram_aggregation="base2_exponential_bucket_histogram")
+    parent.mirror.children = child.mirror.group
+    parent.meter.create_histogram("own").record(3)
+    assert parent.samples()[key("own_count")] == 1
     parent.provider.disarm()
 
 
