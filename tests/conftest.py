@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import context
 
 import pepperpy_otel
 from pepperpy_otel import _current
@@ -29,7 +30,13 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith(("OTEL_", "PEPPERPY_OTEL_")) and name != "PEPPERPY_OTEL_REQUIRE_SERVERS":
             monkeypatch.delenv(name)
     handlers = logging.getLogger().handlers[:]
+    before = context.get_current()
     yield
+    # A span left current, one that is not recorded at that, would be the next test's parent.
+    after = context.get_current()
+    if after != before:
+        context.attach(before)
+    assert after == before, "the test left a context attached"
     left = _current.last()
     if left is not None:
         left.rollback()

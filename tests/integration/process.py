@@ -19,10 +19,12 @@ WARNING_MARKS = (
     "alias is deprecated",
 )
 # Jaeger built from its Go module has no UI; Prometheus warns that it was asked to stop; Loki asks
-# its ring before it has joined it, and complains of its own workers when it stops.
+# its ring before it has joined it and for requests to delete before it listens, and complains of
+# its own workers when it stops.
 HARMLESS = (
     *("ui assets not embedded", "Received an OS signal", 'err="empty ring"'),
     "code = Canceled desc = context canceled",
+    "error loading cache generation numbers",
 )
 
 

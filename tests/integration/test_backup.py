@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import context
 
 import pepperpy_otel
 from pepperpy_otel import cli
@@ -53,6 +54,7 @@ def collector(
 def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of a process that holds it partly in memory, partly in its spool, and goes on."""
     directory = tmp_path_factory.mktemp("backup")
+    token = context.attach(context.Context())  # nobody else's span as the parent of all
     telemetry = pepperpy_otel.configure(
         "large",
         endpoint="http://127.0.0.1:1",
@@ -78,6 +80,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert not telemetry.stats().dropped.total
     finally:
         pepperpy_otel.rollback()
+        context.detach(token)
     return directory / "backup"
 
 
