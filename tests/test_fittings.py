@@ -27,3 +27,15 @@ def test_the_sdk_is_told_what_pyproject_says(
     assert os.environ.get(VARIABLE) == ("true" if wanted else None)
     ledger.undo()
     assert os.environ.get(VARIABLE) == before
+
+
+def test_a_page_without_a_mirror_shows_this_process() -> None:
+    """As on Windows, where nothing can be shared."""
+    from pepperpy_otel.metrics.reader import build_readers
+
+    settings: Any = SimpleNamespace(prometheus_port=0, prometheus_host="127.0.0.1")
+    ledger = Ledger()
+    endpoint = fittings.serve_prometheus(settings, build_readers(), ledger)
+    assert endpoint is not None
+    assert endpoint.start()[0] == "127.0.0.1"
+    ledger.undo()

@@ -183,3 +183,17 @@ def test_an_estimate_never_runs_code_of_the_app() -> None:
     endless.append(endless)
     assert value_bytes(Hostile("x")) > 0
     assert value_bytes(endless) > 0
+
+
+def test_what_the_edit_withholds_is_not_queued(pipeline: Callable[..., Any]) -> None:
+    """``None`` instead of a span or a record: what could not be made fit stays here."""
+    made = pipeline([FakeSender("traces"), FakeSender("logs")])
+    tracer_provider = TracerProvider(shutdown_on_exit=False)
+    tracer_provider.add_span_processor(made.span_processor(lambda span: None))
+    logger_provider = LoggerProvider(shutdown_on_exit=False)
+    logger_provider.add_log_record_processor(made.log_record_processor(lambda record: None))
+
+    tracer_provider.get_tracer("t").start_span("kept back").end()
+    logger_provider.get_logger("t").emit(body="kept back")
+
+    assert made.stats().pending.total == 0

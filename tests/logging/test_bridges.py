@@ -13,7 +13,7 @@ import structlog
 from opentelemetry import trace
 
 import pepperpy_otel
-from pepperpy_otel.logging import LogAggregator, loguru_sink, structlog_processor
+from pepperpy_otel.logging import LogAggregator, emission, loguru_sink, structlog_processor
 from pepperpy_otel.logging.emission import emit
 
 if TYPE_CHECKING:
@@ -244,3 +244,12 @@ def test_fields_that_break_cost_their_record_only(capsys: pytest.CaptureFixture[
     emit(logger="x", level=40, message="x", event="x", fields=Breaking(a=1))
     emit(logger="x", level=40, message="y", event="y", fields={})
     assert "y" in aggregator.aggregate(math.inf)["by_event"]
+
+
+def test_a_record_that_cannot_be_made_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source goes on; nothing of ours reaches it."""
+    reported: list[str] = []
+    monkeypatch.setattr(emission, "report_internal", lambda what, error: reported.append(what))
+    monkeypatch.setattr(emission, "_emit", lambda *_: 1 / 0)
+    emit(logger="app", level=20, message="m", event="e", fields={})
+    assert reported == ["a record for telemetry"]

@@ -151,3 +151,25 @@ def test_several_windows(clock: Clock) -> None:
         1: 1,
         math.inf: 2,
     }
+
+
+def test_the_origin_is_where_it_was_raised_not_where_it_was_caught() -> None:
+    """The innermost frame of the traceback."""
+
+    def innermost() -> None:
+        raise ValueError("deep")
+
+    with pytest.raises(ValueError, match="deep") as caught:
+        innermost()
+    event = make_event(
+        level="ERROR",
+        is_error=True,
+        logger="app",
+        event="failed",
+        message="failed",
+        fields={},
+        error=caught.value,
+        context=None,
+    )
+    assert event.origin is not None
+    assert event.origin.endswith(".innermost")

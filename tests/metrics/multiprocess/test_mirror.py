@@ -399,3 +399,9 @@ def test_nothing_is_mirrored_any_more_after_the_end(start: Start) -> None:
     names = {name for name, _ in other.samples()}
     assert "c_total" in names
     assert "late_total" not in names
+
+
+def test_who_belongs_to_no_group_leaves_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said of it."""
+    Mirror().leave()
+    assert capsys.readouterr().err == ""
